@@ -1,0 +1,1 @@
+//! The HTTP doors: Airflow's REST API v2, our additions, and the worker door.

@@ -1,0 +1,1 @@
+//! The one place that changes state: authorises, brokers, schedules.

@@ -1,0 +1,144 @@
+//! What an upload's inspection finds: the component's outline, or why it is refused.
+//!
+//! The sandbox answers with these, the API shows them; neither has to know the other.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::Digest;
+
+/// The outline of a component that was accepted and compiled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Inspection {
+    /// The SHA-256 of its bytes.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The interfaces it imports, by full name.
+    pub imports: Vec<String>,
+    /// The interfaces it exports, by full name.
+    pub exports: Vec<String>,
+    /// How long it took to compile, in milliseconds; 0 if its code was at hand.
+    pub compile_ms: u64,
+}
+
+/// Why a component is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "rejection", content = "detail", rename_all = "kebab-case")]
+pub enum Rejection {
+    /// There are no bytes.
+    #[error("the upload is empty: send the component's bytes as the body")]
+    Empty,
+    /// It does not begin as WebAssembly does.
+    #[error("the upload is not WebAssembly: it does not begin with the bytes `\\0asm`")]
+    NotWasm,
+    /// It is native code.
+    #[error("the upload is precompiled or native code: upload the WebAssembly component itself, the host compiles it")]
+    Precompiled,
+    /// It is a core module.
+    #[error("the upload is a core module, not a component: build it with `--target wasm32-wasip2` or `cargo component`")]
+    CoreModule,
+    /// It has too many bytes.
+    #[error("the component has {size} bytes, more than the {limit} that are accepted")]
+    TooBig {
+        /// Its size.
+        size: u64,
+        /// The most accepted.
+        limit: u64,
+    },
+    /// It is cut off, damaged, or uses a WebAssembly proposal that is not enabled.
+    #[error("the component is not valid: {0}")]
+    Malformed(String),
+    /// It imports what the host does not offer.
+    #[error(
+        "the component imports `{0}`, which this host does not offer: only flow:host and the clocks, random, io and cli \
+         parts of WASI 0.2 can be imported"
+    )]
+    ForbiddenImport(String),
+    /// It was built for another version of the contract.
+    #[error(
+        "the module was built for flow:host@{found}, this host offers {offered}: rebuild it with an SDK for {offered}"
+    )]
+    WrongVersion {
+        /// The version it names.
+        found: String,
+        /// The version there is.
+        offered: String,
+    },
+    /// It does not export what every module must.
+    #[error("the component does not export `{0}`: a module must export the flow:host interfaces dags and tasks")]
+    MissingExport(String),
+    /// It disagrees with the contract about a function or a type.
+    #[error("the component does not fit the contract: {0}")]
+    WrongSignature(String),
+    /// It needs more than any attempt may have.
+    #[error("the component needs {needs} {what}, more than the {limit} that an attempt can have")]
+    TooDemanding {
+        /// Of what.
+        what: String,
+        /// How much.
+        needs: u64,
+        /// How much there is.
+        limit: u64,
+    },
+    /// It takes too much time or memory to compile.
+    #[error("the component could not be compiled within the host's limits ({0}): make it smaller or split it")]
+    TooExpensive(String),
+    /// The compiler failed on it.
+    #[error("the component made the compiler fail ({0})")]
+    CompilerFailed(String),
+    /// The host could not look at it now.
+    #[error("the host could not inspect the component now ({0}): try again")]
+    Unavailable(String),
+}
+
+/// What a rejection says about the upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RejectionKind {
+    /// It is something else than a component.
+    NotAComponent,
+    /// It is a component that cannot run here.
+    Invalid,
+    /// It is too large.
+    TooBig,
+    /// Nothing: the host is at fault.
+    HostFault,
+}
+
+impl Rejection {
+    /// The rejection's stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::NotWasm => "not-wasm",
+            Self::Precompiled => "precompiled",
+            Self::CoreModule => "core-module",
+            Self::TooBig { .. } => "too-big",
+            Self::Malformed(_) => "malformed",
+            Self::ForbiddenImport(_) => "forbidden-import",
+            Self::WrongVersion { .. } => "wrong-version",
+            Self::MissingExport(_) => "missing-export",
+            Self::WrongSignature(_) => "wrong-signature",
+            Self::TooDemanding { .. } => "too-demanding",
+            Self::TooExpensive(_) => "too-expensive",
+            Self::CompilerFailed(_) => "compiler-failed",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// Whose fault it is, and of what kind.
+    pub fn kind(&self) -> RejectionKind {
+        match self {
+            Self::Empty | Self::NotWasm | Self::Precompiled | Self::CoreModule => RejectionKind::NotAComponent,
+            Self::TooBig { .. } => RejectionKind::TooBig,
+            Self::Malformed(_)
+            | Self::ForbiddenImport(_)
+            | Self::WrongVersion { .. }
+            | Self::MissingExport(_)
+            | Self::WrongSignature(_)
+            | Self::TooDemanding { .. }
+            | Self::TooExpensive(_)
+            | Self::CompilerFailed(_) => RejectionKind::Invalid,
+            Self::Unavailable(_) => RejectionKind::HostFault,
+        }
+    }
+}

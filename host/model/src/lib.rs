@@ -1,0 +1,18 @@
+//! The vocabulary of flow-host and every rule about what may follow what.
+//!
+//! Nothing here does IO, reads a clock or draws a random number: `now` and randomness are arguments, and the broker
+//! carries out what these functions decide.
+
+pub mod advance;
+pub mod call;
+pub mod dag;
+pub mod graph;
+pub mod ids;
+pub mod inspect;
+pub mod port;
+pub mod roles;
+pub mod state;
+pub mod time;
+pub mod trigger_rule;
+pub mod uses;
+pub mod work;

@@ -1,0 +1,100 @@
+//! The broker port: all that a worker can ask of the control plane.
+//!
+//! It is owned by its consumer, the worker, and has two doors: in process and over HTTP. The request types are the wire
+//! types, so the doors only carry them.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::call::{Call, CallError, Reply};
+use crate::ids::{AttemptId, JobId, TenantId};
+use crate::work::{AttemptEnd, Grant, LogLine, Usage, Work};
+
+/// What a worker asks of the control plane.
+pub trait Broker: Clone + Send + Sync + 'static {
+    /// Leases up to `slots` pieces of work, waiting up to `wait_ms` for the first. An empty answer means: ask again.
+    fn claim(&self, request: ClaimRequest) -> impl Future<Output = Result<Vec<Work>, BrokerError>> + Send;
+
+    /// Says that the attempt begins to run. Nothing of the guest runs before this is answered.
+    fn start(&self, grant: &Grant) -> impl Future<Output = Result<(), BrokerError>> + Send;
+
+    /// Renews the leases of everything the worker still runs, in one go. The answers are in the order of the grants.
+    fn renew(&self, grants: &[Grant]) -> impl Future<Output = Result<Vec<Renewal>, BrokerError>> + Send;
+
+    /// One brokered capability call of the guest.
+    fn call(&self, grant: &Grant, call: Call) -> impl Future<Output = Result<Reply, CallError>> + Send;
+
+    /// Appends to the attempt's log.
+    fn log(&self, grant: &Grant, lines: Vec<LogLine>) -> impl Future<Output = Result<(), BrokerError>> + Send;
+
+    /// Says how the attempt ended. After this the grant is worthless.
+    fn finish(&self, grant: &Grant, report: Report) -> impl Future<Output = Result<(), BrokerError>> + Send;
+
+    /// The component that the attempt is to run.
+    fn module(&self, grant: &Grant) -> impl Future<Output = Result<Bytes, BrokerError>> + Send;
+}
+
+/// A worker's wish for work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimRequest {
+    /// The worker's job record.
+    pub worker: JobId,
+    /// Whose work it may have. Over HTTP the worker's token overrides it.
+    #[serde(default)]
+    pub tenants: TenantScope,
+    /// How many free slots it has; at least 1, and at most 1,024 are served at once.
+    pub slots: u32,
+    /// How long to wait for the first piece of work, in milliseconds, at most 30,000.
+    pub wait_ms: u64,
+}
+
+/// Which tenants a worker may serve.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantScope {
+    /// Every tenant.
+    #[default]
+    All,
+    /// These and no other.
+    Only(Vec<TenantId>),
+}
+
+/// Whether an attempt may go on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "renewal", content = "grant", rename_all = "snake_case")]
+pub enum Renewal {
+    /// It may, with this grant in place of the old one.
+    Renewed(Grant),
+    /// It was cancelled, cleared or lost: stop it, nobody waits for its result.
+    Fenced,
+}
+
+/// How an attempt ended and what it spent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// How it ended.
+    pub end: AttemptEnd,
+    /// What it spent.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+/// Why the control plane refused a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "error", content = "detail", rename_all = "snake_case")]
+pub enum BrokerError {
+    /// The attempt is no longer the one that counts.
+    #[error("attempt {0} is fenced: it was finished, cancelled, cleared or lost")]
+    Fenced(AttemptId),
+    /// The worker's or the attempt's token is not accepted.
+    #[error("not authorised: {0}")]
+    Unauthorized(String),
+    /// The request is malformed.
+    #[error("invalid request: {0}")]
+    Invalid(String),
+    /// The control plane or its database cannot answer now; try again.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+}

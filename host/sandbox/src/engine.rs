@@ -1,0 +1,141 @@
+//! The one engine: how components are compiled, and what their instances can never exceed.
+//!
+//! The compile child builds its engine from the same [`base`] settings, so that its code loads here.
+
+use std::hash::{Hash, Hasher};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use wasmtime::{
+    Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy, WasmBacktraceDetails,
+};
+
+/// The most that one linear memory can hold; an attempt's own limit may be lower.
+pub(crate) const MAX_MEMORY: usize = 512 << 20;
+/// Memories of one component.
+pub(crate) const MAX_MEMORIES: u32 = 4;
+/// Tables of one component.
+pub(crate) const MAX_TABLES: u32 = 16;
+/// Elements of one table: enough for the interpreters that are compiled to components.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 100_000;
+/// Core instances of one component: Python needs 14.
+pub(crate) const MAX_CORE_INSTANCES: u32 = 64;
+/// Frames kept of a guest's stack when it traps.
+pub(crate) const BACKTRACE_FRAMES: usize = 20;
+/// How often guests can be interrupted.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// What compiled code depends on: the same in the host and in its compile child.
+pub(crate) fn base() -> Config {
+    let mut config = Config::new();
+    config
+        // Never Winch: most of the sandbox escapes of 2026 were in it.
+        .strategy(Strategy::Cranelift)
+        .epoch_interruption(true)
+        .consume_fuel(false)
+        .concurrency_support(false)
+        .gc_support(false)
+        .shared_memory(false)
+        .wasm_memory64(false)
+        .relaxed_simd_deterministic(true)
+        // What is left of the fiber's stack above the guest's part is what host functions have.
+        .max_wasm_stack(512 << 10)
+        .async_stack_size(2 << 20)
+        .async_stack_zeroing(true)
+        // With the whole of 32 bits reserved, bounds checks cost nothing and a miss hits a guard page.
+        .memory_reservation(4 << 30)
+        .memory_guard_size(32 << 20)
+        .guard_before_linear_memory(true)
+        .memory_init_cow(true)
+        // Registering unwind information is quadratic in the number of modules, and nobody debugs guests natively.
+        .native_unwind_info(false)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES))
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .generate_address_map(true);
+    config
+}
+
+/// The engine that guests run on, with room for `slots` of them at once.
+pub(crate) fn pooled(slots: u32) -> wasmtime::Result<Engine> {
+    let mut config = base();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots)));
+    Engine::new(&config)
+}
+
+/// An engine that only compiles. It reserves no address space, so that it fits the compile child's limit.
+pub(crate) fn compiler() -> wasmtime::Result<Engine> {
+    Engine::new(&base())
+}
+
+fn pool(slots: u32) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    // `pagemap_scan` stays off: in version 48 a page that was swapped out while dirty survives the reset, and the next
+    // tenant in the slot could read it.
+    pool.total_component_instances(slots)
+        .total_stacks(slots)
+        .total_core_instances(slots.saturating_mul(16))
+        .total_memories(slots.saturating_mul(2))
+        .total_tables(slots.saturating_mul(4))
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
+        .max_memories_per_module(1)
+        .max_tables_per_module(4)
+        .max_component_instance_size(1 << 20)
+        .max_core_instance_size(1 << 20)
+        .table_elements(MAX_TABLE_ELEMENTS)
+        .max_memory_size(MAX_MEMORY)
+        // Zeroing what is kept is cheaper than giving it back to the kernel and faulting it in again.
+        .linear_memory_keep_resident(64 << 10)
+        .table_keep_resident(16 << 10)
+        .async_stack_keep_resident(32 << 10)
+        .max_unused_warm_slots(64)
+        .decommit_batch_size(16);
+    pool
+}
+
+/// Advances the epoch until the engine is gone. A thread of its own, because timers of a runtime that is busy with
+/// guests come late.
+pub(crate) fn start_ticker(engine: &Engine) -> std::io::Result<()> {
+    let weak: EngineWeak = engine.weak();
+    let tick = move || {
+        while let Some(engine) = weak.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    };
+    std::thread::Builder::new().name("flow-epoch".into()).spawn(tick).map(drop)
+}
+
+/// What compiled code must have been compiled with to load into `engine`.
+pub(crate) fn compatibility(engine: &Engine) -> [u8; 32] {
+    let mut hasher = Sha256Hasher(digest::Context::new(&digest::SHA256));
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    sha256_bytes(&hasher.0.finish())
+}
+
+/// The SHA-256 of `bytes`.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    sha256_bytes(&digest::digest(&digest::SHA256, bytes))
+}
+
+fn sha256_bytes(digest: &digest::Digest) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest.as_ref());
+    bytes
+}
+
+/// Feeds what is hashed into SHA-256: the 64 bits of a standard hasher are too few to tell engines apart safely.
+struct Sha256Hasher(digest::Context);
+
+impl Hasher for Sha256Hasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,1 @@
+//! The only room that can name wasmtime: compiles, caches and runs guest components.

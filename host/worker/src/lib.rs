@@ -1,0 +1,1 @@
+//! Claims work through the broker port and runs it in the sandbox.
