@@ -10,6 +10,7 @@ pub mod graph;
 pub mod ids;
 pub mod inspect;
 pub mod port;
+pub mod rest;
 pub mod roles;
 pub mod state;
 pub mod time;
