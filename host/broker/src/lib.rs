@@ -1,1 +1,10 @@
 //! The one place that changes state: authorises, brokers, schedules.
+//!
+//! [`LocalBroker`] has two faces. To workers it is a [`flow_model::port::Broker`]. To the API it is a set of services, one
+//! file per resource: reads take the tenant they are for, writes take the [`Actor`] who asks and are audited.
+
+mod error;
+mod local;
+
+pub use error::{Actor, PlatformActor, ServiceError};
+pub use local::{Admit, BrokerConfig, LocalBroker};

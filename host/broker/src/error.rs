@@ -1,0 +1,122 @@
+//! Who asks a service for something, and why a service refuses.
+
+use flow_model::ids::{InvalidName, TenantId};
+use flow_model::roles::Role;
+use flow_store::StoreError;
+
+/// A member of a tenant, or a program with a token of the tenant. Whether the role suffices was checked at the door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The tenant that everything the actor does happens in.
+    pub tenant: TenantId,
+    /// The name under which the actor appears in the event log.
+    pub name: String,
+    /// What the actor may do.
+    pub role: Role,
+}
+
+/// An administrator of the platform, who has no tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlatformActor {
+    /// The name under which the actor appears in the event log.
+    pub name: String,
+}
+
+/// Why a service did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceError {
+    /// There is no such object, or it is another tenant's.
+    #[error("{kind} {name:?} was not found")]
+    NotFound {
+        /// What kind of object, such as "DAG".
+        kind: &'static str,
+        /// Which one was asked for.
+        name: String,
+    },
+    /// The object exists already, or its state does not allow the change.
+    #[error("{what}: {reason}")]
+    Conflict {
+        /// Which object.
+        what: String,
+        /// What stands against it, and what to do.
+        reason: String,
+    },
+    /// The request is malformed.
+    #[error("{what} is not valid: {reason}")]
+    Invalid {
+        /// Which part of the request.
+        what: String,
+        /// What is wrong with it, and what is accepted.
+        reason: String,
+    },
+    /// A part of the request is over its limit.
+    #[error("{what} is too large: at most {limit} bytes are accepted")]
+    TooLarge {
+        /// Which part.
+        what: String,
+        /// The most accepted, in bytes.
+        limit: usize,
+    },
+    /// A quota of the tenant is used up.
+    #[error("quota used up: {0}")]
+    Quota(String),
+    /// The actor may not do this.
+    #[error("not allowed: {0}")]
+    Denied(String),
+    /// The control plane or its database cannot answer now.
+    #[error("unavailable: {0}; try again")]
+    Unavailable(String),
+    /// A bug of ours. The details are in the host's log, not here.
+    #[error("internal error; the host's log says more")]
+    Internal,
+}
+
+impl ServiceError {
+    /// The error's stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "not-found",
+            Self::Conflict { .. } => "conflict",
+            Self::Invalid { .. } => "invalid",
+            Self::TooLarge { .. } => "too-large",
+            Self::Quota(_) => "quota",
+            Self::Denied(_) => "denied",
+            Self::Unavailable(_) => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// There is no `kind` of this name.
+    pub fn not_found(kind: &'static str, name: impl ToString) -> Self {
+        Self::NotFound { kind, name: name.to_string() }
+    }
+
+    /// `what` stands in the way of itself.
+    pub fn conflict(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Conflict { what: what.into(), reason: reason.into() }
+    }
+
+    /// `what` is malformed.
+    pub fn invalid(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Invalid { what: what.into(), reason: reason.into() }
+    }
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Exists(what) => Self::conflict(what, "it exists already"),
+            StoreError::Unavailable(reason) => Self::Unavailable(reason),
+            StoreError::Inconsistent { .. } | StoreError::Statement(_) | StoreError::Migrate(_) => {
+                tracing::error!(code = error.code(), %error, "the store failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<InvalidName> for ServiceError {
+    fn from(error: InvalidName) -> Self {
+        Self::invalid(format!("{} {:?}", error.kind, error.shown), error.reason)
+    }
+}
