@@ -7,13 +7,14 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::runtime::{self, Ending};
-use crate::spec::{Argument, Schedule, Settings, Task, Uses};
+use crate::spec::{self, Argument, Schedule, Settings, Task, Uses};
 use crate::{Error, Result};
 
 /// A DAG as the host gets to know it. It serialises as the host reads it, so that a test can look at it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Dag {
-    dag_id: String,
+    #[serde(rename = "dag_id")]
+    id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -24,8 +25,9 @@ pub struct Dag {
     start_date: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end_date: Option<String>,
+    #[serde(skip_serializing_if = "spec::is_default")]
     catchup: bool,
-    #[serde(skip_serializing_if = "Uses::is_empty")]
+    #[serde(skip_serializing_if = "spec::is_default")]
     uses: Uses,
     tasks: Vec<Task>,
 }
@@ -35,7 +37,7 @@ pub struct Dag {
 impl Dag {
     pub fn new(id: &str) -> Self {
         Self {
-            dag_id: id.to_owned(),
+            id: id.to_owned(),
             description: None,
             tags: Vec::new(),
             schedule: None,
@@ -164,8 +166,8 @@ impl Draft {
         }
         let ids = self.ids();
         let name = |index: usize| ids[index].clone();
-        let task = |(call, task_id): (Call, &String)| Task {
-            task_id: task_id.clone(),
+        let task = |(call, id): (Call, &String)| Task {
+            id: id.clone(),
             function: call.task.function,
             arguments: call.arguments.into_iter().map(|argument| argument.map(name)).collect(),
             depends_on: call.depends_on.into_iter().map(name).collect(),

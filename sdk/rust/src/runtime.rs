@@ -92,7 +92,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// The next argument.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<T> {
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<T> {
         let json = self.values.next().map_or("null", RawValue::get);
         let position = self.taken;
         self.taken += 1;

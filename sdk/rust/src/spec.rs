@@ -52,20 +52,23 @@ pub enum Argument<Id> {
 /// How a task is run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Settings {
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) trigger_rule: TriggerRule,
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) retries: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_delay_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) execution_timeout_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Uses::is_empty")]
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) uses: Uses,
 }
 
 /// One task of a DAG.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Task {
-    pub(crate) task_id: String,
+    #[serde(rename = "task_id")]
+    pub(crate) id: String,
     pub(crate) function: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) arguments: Vec<Argument<String>>,
@@ -75,10 +78,9 @@ pub(crate) struct Task {
     pub(crate) settings: Settings,
 }
 
-impl Uses {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.variables.is_empty() && self.connections.is_empty() && self.dags.is_empty()
-    }
+/// What the host takes for granted need not be said.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl<Id> Argument<Id> {

@@ -118,7 +118,7 @@ pub(crate) fn expand(options: &Options, mut function: ItemFn) -> Result<TokenStr
                 function: ::core::concat!(::core::module_path!(), "::", #id),
                 parameters: &[#(#parameters),*],
                 run: |_context, mut _arguments| {
-                    ::flow_sdk::runtime::#finish(Self::body(#context #(_arguments.next::<#types>()?),*))
+                    ::flow_sdk::runtime::#finish(Self::body(#context #(_arguments.take::<#types>()?),*))
                 },
             };
 
