@@ -192,10 +192,10 @@ fn upstream_of(task: &TaskSpec, index: &HashMap<TaskId, TaskIndex>) -> Result<Ve
         if *id == task.task_id {
             return Err(GraphError::SelfEdge(id.to_string()));
         }
-        index.get(id).copied().ok_or_else(|| GraphError::UnknownUpstream {
-            task: task.task_id.to_string(),
-            upstream: id.to_string(),
-        })
+        index
+            .get(id)
+            .copied()
+            .ok_or_else(|| GraphError::UnknownUpstream { task: task.task_id.to_string(), upstream: id.to_string() })
     });
     parents.collect()
 }

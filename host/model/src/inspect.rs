@@ -35,7 +35,9 @@ pub enum Rejection {
     #[error("the upload is precompiled or native code: upload the WebAssembly component itself, the host compiles it")]
     Precompiled,
     /// It is a core module.
-    #[error("the upload is a core module, not a component: build it with `--target wasm32-wasip2` or `cargo component`")]
+    #[error(
+        "the upload is a core module, not a component: build it with `--target wasm32-wasip2` or `cargo component`"
+    )]
     CoreModule,
     /// It has too many bytes.
     #[error("the component has {size} bytes, more than the {limit} that are accepted")]

@@ -5,6 +5,8 @@
 
 pub mod advance;
 pub mod call;
+mod connection_uri;
+pub mod cron;
 pub mod dag;
 pub mod graph;
 pub mod ids;
@@ -14,6 +16,7 @@ pub mod rest;
 pub mod roles;
 pub mod state;
 pub mod time;
+pub mod timetable;
 pub mod trigger_rule;
 pub mod uses;
 pub mod work;

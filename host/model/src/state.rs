@@ -343,7 +343,11 @@ fn retry(status: TaskStatus, ending: &Ending<'_>, now: Millis) -> Transition {
     // A claimed attempt that fails before it was started has not yet been counted.
     let tried = status.upcoming_try();
     if tried >= ending.retry.max_tries {
-        return end_as(TaskStatus { try_number: tried, ..status }, Terminal::Failed, QueueEffect::Withdraw(ending.attempt));
+        return end_as(
+            TaskStatus { try_number: tried, ..status },
+            Terminal::Failed,
+            QueueEffect::Withdraw(ending.attempt),
+        );
     }
     let due = now.after(ending.retry.delay);
     Transition {
