@@ -65,7 +65,7 @@ fn chain10() {
 #[dag]
 fn fanout100() {
     let first = noop();
-    sum([first; FAN].map(|value| pass(value)));
+    sum([first; FAN].map(pass));
 }
 
 /// Reads the variable `bench` again and again; the conf can say how many `reads`.
