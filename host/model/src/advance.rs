@@ -4,7 +4,7 @@
 //! what becomes of each; those that end at once form the next wave. The caller loads and stores, nothing here does.
 //! The cost is that of the edges which leave the wave, never that of the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{Graph, TaskIndex};
 use crate::state::{RunState, Terminal};
@@ -70,4 +70,46 @@ impl Tally {
 /// add up to; clearing starts from it, and a property test compares the two.
 pub fn recount(graph: &Graph, ended: &Wave) -> (BTreeMap<TaskIndex, UpstreamCounts>, Tally) {
     (touched(graph, ended), Tally::new(graph).after(graph, ended))
+}
+
+/// What follows from looking at a whole run anew, after a user changed what some of its task instances are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resettled {
+    /// The upstream counts of every task that has any.
+    pub counts: BTreeMap<TaskIndex, UpstreamCounts>,
+    /// Waiting tasks that may run.
+    pub released: Vec<TaskIndex>,
+    /// Waiting tasks that end without running, and how.
+    pub ruled: Wave,
+    /// The run's tally afterwards.
+    pub tally: Tally,
+}
+
+/// Looks at a whole run: `ended` are the task instances that have ended, `waiting` those that wait for their upstream.
+pub fn resettle(graph: &Graph, ended: &Wave, waiting: &BTreeSet<TaskIndex>) -> Resettled {
+    let (mut counts, mut tally) = recount(graph, ended);
+    let mut to_judge = waiting.clone();
+    let mut released = Vec::new();
+    let mut ruled = Wave::new();
+    while !to_judge.is_empty() {
+        let mut wave = Wave::new();
+        for task in std::mem::take(&mut to_judge) {
+            match judge(graph, task, counts.get(&task).copied().unwrap_or_default()) {
+                Ruling::Wait => {}
+                Ruling::Run => released.push(task),
+                Ruling::End(how) => {
+                    wave.insert(task, how);
+                }
+            }
+        }
+        for (child, growth) in touched(graph, &wave) {
+            counts.entry(child).or_default().add(growth);
+            if waiting.contains(&child) && !ruled.contains_key(&child) && !wave.contains_key(&child) {
+                to_judge.insert(child);
+            }
+        }
+        tally = tally.after(graph, &wave);
+        ruled.append(&mut wave);
+    }
+    Resettled { counts, released, ruled, tally }
 }

@@ -5,18 +5,24 @@
 
 pub mod advance;
 pub mod call;
+mod coded;
 mod connection_uri;
 pub mod cron;
 pub mod dag;
+pub mod fairness;
 pub mod graph;
 pub mod ids;
 pub mod inspect;
 pub mod port;
+pub mod quota;
 pub mod rest;
 pub mod roles;
+pub mod run;
+pub mod secret;
 pub mod state;
 pub mod time;
 pub mod timetable;
+pub mod token;
 pub mod trigger_rule;
 pub mod uses;
 pub mod work;

@@ -3,43 +3,12 @@
 //! [`decide`] is the only place that says what may follow what. It is total: every pair of state and event is either a
 //! transition or an [`InvalidTransition`], spelled out.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use crate::coded::coded;
 use crate::ids::AttemptId;
 use crate::time::Millis;
 use crate::work::{AttemptEnd, ErrorClass, Verdict};
-
-macro_rules! coded {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $code)] $variant),+ }
-
-        impl $name {
-            /// All states, in the order of their declaration.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The state's name in Airflow, in the API and in the database.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $code),+ }
-            }
-
-            /// The state of this name.
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|state| state.as_str() == name)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
 
 coded!(
     /// The state of a task instance, by Airflow's names.
@@ -227,6 +196,8 @@ pub enum TaskEvent<'a> {
     Stopped,
     /// A user wants it to run again.
     Cleared,
+    /// A user says that it ended like this.
+    Marked(Terminal),
 }
 
 /// The event does not fit the state: whoever sent it acts on an old picture.
@@ -280,6 +251,7 @@ pub fn decide(status: TaskStatus, event: &TaskEvent<'_>, now: Millis) -> Result<
         }
         TaskEvent::Stopped => Ok(stop(status)),
         TaskEvent::Cleared => Ok(clear(status)),
+        TaskEvent::Marked(terminal) => Ok(mark(status, *terminal)),
     }
 }
 
@@ -381,11 +353,18 @@ fn stop(status: TaskStatus) -> Transition {
 }
 
 fn clear(status: TaskStatus) -> Transition {
-    let queue = match status.attempt() {
+    Transition { next: TaskStatus { phase: Phase::None, losses: 0, ..status }, queue: withdraw_present(status) }
+}
+
+fn mark(status: TaskStatus, terminal: Terminal) -> Transition {
+    end_as(status, terminal, withdraw_present(status))
+}
+
+fn withdraw_present(status: TaskStatus) -> QueueEffect {
+    match status.attempt() {
         Some(attempt) => QueueEffect::Withdraw(attempt),
         None => QueueEffect::Keep,
-    };
-    Transition { next: TaskStatus { phase: Phase::None, losses: 0, ..status }, queue }
+    }
 }
 
 fn end_as(status: TaskStatus, terminal: Terminal, queue: QueueEffect) -> Transition {

@@ -128,7 +128,7 @@ impl Schedule {
     /// tenth of the gap between the two, or five minutes.
     fn first(&self, now: Millis) -> Option<Millis> {
         let (past, next) = (self.at_or_before(now)?, self.at_or_after(now)?);
-        let moment = (next.since(past) / 10).max(Duration::from_secs(300));
+        let moment = (next.since(past) / 10).max(Duration::from_mins(5));
         Some(if now.since(past) <= moment { past } else { next })
     }
 

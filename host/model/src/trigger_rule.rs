@@ -40,6 +40,14 @@ impl UpstreamCounts {
         }
     }
 
+    /// As many more as `growth` says.
+    pub fn add(&mut self, growth: Self) {
+        self.success += growth.success;
+        self.failed += growth.failed;
+        self.skipped += growth.skipped;
+        self.upstream_failed += growth.upstream_failed;
+    }
+
     /// How many have ended.
     pub fn done(&self) -> u32 {
         self.success + self.failed + self.skipped + self.upstream_failed

@@ -1,0 +1,64 @@
+//! `/api/v2/eventLogs`: who did what.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::time::Millis;
+
+/// One line of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EventLog {
+    /// Its number; later events have higher ones.
+    pub event_log_id: i64,
+    /// When it happened.
+    pub when: Millis,
+    /// What happened, such as `post_variable`.
+    pub event: String,
+    /// Who did it.
+    pub owner: String,
+    /// The DAG it happened to.
+    pub dag_id: Option<String>,
+    /// That DAG's display name, which is its id.
+    pub dag_display_name: Option<String>,
+    /// The run it happened to.
+    pub run_id: Option<String>,
+    /// The task it happened to.
+    pub task_id: Option<String>,
+    /// That task's display name, which is its id.
+    pub task_display_name: Option<String>,
+    /// The mapped instance it happened to.
+    pub map_index: Option<i64>,
+    /// The try it happened to.
+    pub try_number: Option<u32>,
+    /// Always null; runs are found by their id.
+    pub logical_date: Option<Millis>,
+    /// What else belongs to it: one JSON object as text, without secrets.
+    pub extra: Option<String>,
+}
+
+/// Which events are asked for. All conditions hold at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventLogFilter {
+    /// Of this DAG.
+    pub dag_id: Option<String>,
+    /// Of this run.
+    pub run_id: Option<String>,
+    /// Of this task.
+    pub task_id: Option<String>,
+    /// Of this mapped instance.
+    pub map_index: Option<i64>,
+    /// Of this try.
+    pub try_number: Option<u32>,
+    /// By this owner.
+    pub owner: Option<String>,
+    /// Of this kind.
+    pub event: Option<String>,
+    /// Of one of these kinds; of any, if empty.
+    pub included_events: Vec<String>,
+    /// Of none of these kinds.
+    pub excluded_events: Vec<String>,
+    /// Before this instant.
+    pub before: Option<Millis>,
+    /// After this instant.
+    pub after: Option<Millis>,
+}

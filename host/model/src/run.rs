@@ -1,0 +1,39 @@
+//! What a DAG run is besides its tasks: where it came from, and what may be done to it.
+
+use crate::coded::coded;
+use crate::state::RunState;
+
+coded!(
+    /// What made a run, by Airflow's names.
+    RunType {
+        /// Somebody asked for it.
+        Manual = "manual",
+        /// Its DAG's schedule.
+        Scheduled = "scheduled",
+    }
+);
+
+coded!(
+    /// Who triggered a run, by Airflow's names.
+    TriggeredBy {
+        /// The HTTP API.
+        RestApi = "rest_api",
+        /// A task of another run.
+        Operator = "operator",
+        /// The DAG's schedule.
+        Timetable = "timetable",
+    }
+);
+
+/// The state that a new run begins in. A run of a paused DAG waits until the DAG is unpaused.
+pub fn state_at_creation(dag_is_paused: bool) -> RunState {
+    if dag_is_paused { RunState::Queued } else { RunState::Running }
+}
+
+/// Whether a run may be deleted: nothing of it may still be running (Airflow's rule).
+pub fn may_delete(state: RunState) -> bool {
+    match state {
+        RunState::Queued | RunState::Success | RunState::Failed => true,
+        RunState::Running => false,
+    }
+}
