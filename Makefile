@@ -1,0 +1,51 @@
+# Everything a developer runs. `make help` lists it.
+
+GUESTS := guest-examples/target/wasm32-wasip2/release
+GUEST_BUILD := cargo build --release --target wasm32-wasip2 --manifest-path guest-examples/Cargo.toml --target-dir guest-examples/target
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format guests bench openapi targets postgres cargo-component clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: targets guests ## Build everything, run the example workflows on real data, show the results
+	cargo build --bin flow-host
+	@cargo run --quiet --bin flow-host -- demo --modules $(GUESTS) $(DEMO_FLAGS)
+
+test: targets guests cargo-component postgres ## Pass every test, on SQLite and on PostgreSQL
+	cargo build --bin flow-host
+	cargo test --workspace --no-fail-fast
+
+lint: ## Check formatting and lints as CI does
+	cargo fmt --all --check
+	cargo fmt --all --check --manifest-path guest-examples/Cargo.toml
+	cargo clippy --workspace --all-targets -- -D warnings
+
+format: ## Format every source
+	cargo fmt --all
+	cargo fmt --all --manifest-path guest-examples/Cargo.toml
+
+guests: targets ## Build the example components
+	$(GUEST_BUILD)
+
+bench: targets guests ## Measure, on SQLite and on PostgreSQL, and write docs/PERFORMANCE.md
+	cargo build --release --bin flow-host
+	cargo run --release --package flow-tests --bin bench -- $(BENCH_FLAGS)
+
+openapi: ## Accept the API as it is now as docs/openapi.json
+	FLOW_ACCEPT=1 cargo test --package flow-api openapi
+
+targets: # What guests compile to
+	@rustup target list --installed | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2
+	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
+
+cargo-component: # One test builds a tenant's crate with it
+	@command -v cargo-component >/dev/null || cargo install cargo-component --locked
+
+postgres: # Tests start a throw-away server of their own; this only puts the binaries there
+	@.ci/install-postgres
+
+clean: ## Remove everything that was built
+	cargo clean
+	cargo clean --manifest-path guest-examples/Cargo.toml --target-dir guest-examples/target
