@@ -67,10 +67,8 @@ pub fn masked(name: &str, value: &str) -> String {
     if is_sensitive(name) && !value.is_empty() {
         return MASK.to_owned();
     }
-    match serde_json::from_str::<Value>(value) {
-        Ok(mut json) if (json.is_object() || json.is_array()) && mask_members(&mut json) => json.to_string(),
-        Ok(_) | Err(_) => value.to_owned(),
-    }
+    let Ok(mut json) = serde_json::from_str::<Value>(value) else { return value.to_owned() };
+    if mask_members(&mut json) { json.to_string() } else { value.to_owned() }
 }
 
 /// Masks sensitive members at any depth and says whether there was one. The parser bounds the depth.

@@ -121,13 +121,13 @@ CREATE TABLE module_version (
     uploaded_by TEXT NOT NULL,
     created_at  BIGINT NOT NULL,
     parsed_at   BIGINT,
-    dags        TEXT,
+    outline     TEXT,
     error       TEXT,
     PRIMARY KEY (tenant, module, version),
     FOREIGN KEY (tenant, module) REFERENCES module (tenant, name) ON DELETE CASCADE,
     CONSTRAINT module_version_state_valid CHECK (state IN ('parsing', 'ready', 'failed')),
     CONSTRAINT module_version_parsed_at CHECK ((state = 'parsing') = (parsed_at IS NULL)),
-    CONSTRAINT module_version_dags CHECK ((state = 'ready') = (dags IS NOT NULL)),
+    CONSTRAINT module_version_outline CHECK ((state = 'ready') = (outline IS NOT NULL)),
     CONSTRAINT module_version_error CHECK ((state = 'failed') = (error IS NOT NULL))
 );
 
