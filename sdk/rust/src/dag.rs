@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::runtime::{self, Ending};
+use crate::runtime::{self, Fallible};
 use crate::spec::{self, Argument, Schedule, Settings, Task, Uses};
 use crate::{Error, Result};
 
@@ -94,7 +94,7 @@ impl Dag {
     }
 
     /// Calls `body` and puts the tasks that it draws into the DAG.
-    pub fn draw<E: Ending<Value = ()>>(self, body: fn() -> E) -> Result<Self> {
+    pub fn draw<R: Fallible<Value = ()>>(self, body: fn() -> R) -> Result<Self> {
         let outer = CURRENT.replace(Some(Draft::default()));
         let result = body().into_result();
         let draft = CURRENT.replace(outer).unwrap_or_default();

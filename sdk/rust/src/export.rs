@@ -1,5 +1,7 @@
 //! The component's exports: the host's calls arrive here.
 
+use std::mem;
+
 use crate::bindings::exports::flow::host::{dags, tasks};
 use crate::error::Ending;
 use crate::{Context, Timestamp, runtime};
@@ -17,8 +19,8 @@ impl dags::Guest for Module {
 }
 
 impl tasks::Guest for Module {
-    fn run(context: tasks::Context) -> Result<tasks::Outcome, tasks::Failure> {
-        let (function, arguments) = (context.function.clone(), context.arguments.clone());
+    fn run(mut context: tasks::Context) -> Result<tasks::Outcome, tasks::Failure> {
+        let (function, arguments) = (mem::take(&mut context.function), mem::take(&mut context.arguments));
         let error = match runtime::run(&function, &context.into(), &arguments) {
             Ok(value) => return Ok(tasks::Outcome::Success(value)),
             Err(error) => error,

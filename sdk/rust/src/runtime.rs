@@ -104,7 +104,7 @@ impl<'a> Arguments<'a> {
 }
 
 /// What a fallible function returns: a `Result` under whatever name, with any error that can be displayed.
-pub trait Ending {
+pub trait Fallible {
     /// The value that it gives when all is well.
     type Value;
 
@@ -112,7 +112,7 @@ pub trait Ending {
     fn into_result(self) -> Result<Self::Value>;
 }
 
-impl Ending for () {
+impl Fallible for () {
     type Value = ();
 
     fn into_result(self) -> Result {
@@ -120,7 +120,7 @@ impl Ending for () {
     }
 }
 
-impl<T, E: Display + 'static> Ending for Result<T, E> {
+impl<T, E: Display + 'static> Fallible for Result<T, E> {
     type Value = T;
 
     fn into_result(self) -> Result<T> {
@@ -139,6 +139,6 @@ pub fn succeed<T: Serialize>(value: T) -> Result<Option<String>> {
 }
 
 /// Ends the run of a task that can fail.
-pub fn finish<R: Ending<Value: Serialize>>(result: R) -> Result<Option<String>> {
+pub fn finish<R: Fallible<Value: Serialize>>(result: R) -> Result<Option<String>> {
     succeed(result.into_result()?)
 }

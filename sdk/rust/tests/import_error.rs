@@ -15,7 +15,7 @@ fn broken() {
 #[test]
 fn an_import_error_says_which_dag_and_where() {
     let error = flow_sdk::describe().expect_err("a key that is no text cannot be written as JSON");
-    assert!(error.message.contains("DAG `broken`: argument `_table` of task `look_up`"), "{}", error.message);
+    assert!(error.message.contains("DAG `broken`: argument `table` of task `look_up`"), "{}", error.message);
     assert!(error.file.ends_with("import_error.rs"), "{}", error.file);
     assert_eq!(error.line, 10);
 }

@@ -71,19 +71,31 @@ impl Parameters {
                 return Err(Error::new_spanned(input, "a task is a plain function, without `self`"));
             };
             match (&**pat, &**ty) {
-                (_, Type::Reference(_)) if position == 0 => all.context = true,
+                (_, Type::Reference(to)) if position == 0 && is_context(&to.elem) => all.context = true,
                 (_, Type::Reference(_)) => {
                     let why = "a task owns its arguments; only the first parameter may be a reference, `&Context`";
                     return Err(Error::new_spanned(ty, why));
                 }
                 (Pat::Ident(name), ty) => {
-                    all.names.push(name.ident.clone());
+                    all.names.push(used(&name.ident));
                     all.types.push(ty.clone());
                 }
                 (pat, _) => return Err(Error::new_spanned(pat, "a task's parameter needs a plain name")),
             }
         }
         Ok(all)
+    }
+}
+
+fn is_context(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Context"))
+}
+
+/// `name` without the underscore that marks a parameter which the body leaves alone: the drawing function uses it.
+fn used(name: &Ident) -> Ident {
+    match name.to_string().strip_prefix('_') {
+        Some(rest) if rest.starts_with(|c: char| c.is_alphabetic()) => Ident::new(rest, name.span()),
+        _ => name.clone(),
     }
 }
 
@@ -149,7 +161,7 @@ fn returned(output: &ReturnType) -> (TokenStream, Ident) {
         ReturnType::Default => (quote!(()), plain),
         ReturnType::Type(_, ty) => match &**ty {
             Type::Path(path) if path.path.segments.last().is_some_and(|last| is_result(&last.ident)) => {
-                (quote!(<#ty as ::flow_sdk::runtime::Ending>::Value), format_ident!("finish"))
+                (quote!(<#ty as ::flow_sdk::runtime::Fallible>::Value), format_ident!("finish"))
             }
             ty => (quote!(#ty), plain),
         },
