@@ -1,14 +1,11 @@
 //! The contract of `wit/` as Rust, generated, and what of it this host offers.
 
-#[expect(missing_docs, unreachable_pub, clippy::pedantic, reason = "generated code; the WIT files have the docs")]
+#[expect(clippy::pedantic, reason = "generated code")]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "module",
-        imports: {
-            "flow:host/task-instance.is-cancelled": exact,
-            default: async,
-        },
+        imports: { default: async },
         exports: { default: async },
     });
 }

@@ -1,1 +1,32 @@
 //! The only room that can name wasmtime: compiles, caches and runs guest components.
+//!
+//! It knows no database and no scheduler. What a guest may reach comes in as [`Capabilities`], what it did goes out as
+//! a report.
+
+mod bindings;
+mod capabilities;
+mod classify;
+mod clocks;
+mod code_cache;
+mod compile_child;
+mod compiler;
+mod engine;
+mod execute;
+mod guest;
+mod imports;
+mod inspect;
+mod leash;
+mod lines;
+mod linker;
+mod log;
+mod meter;
+mod modules;
+mod native_code;
+mod panic_message;
+mod sandbox;
+mod stdio;
+
+pub use capabilities::Capabilities;
+pub use compile_child::compile_child;
+pub use compiler::{CompileLimits, CompilerCommand};
+pub use sandbox::{Attempt, Sandbox, SandboxConfig, SandboxError};

@@ -1,0 +1,208 @@
+//! Judges how an execution ended: one error class for every end, and a message for the module's owner.
+
+use flow_model::call::limit;
+use flow_model::work::{AttemptEnd, AttemptLimits, ErrorClass, Failure, SourceLocation};
+use wasmtime::component::ResourceTableError;
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use crate::bindings::{dags, tasks};
+use crate::engine::BACKTRACE_FRAMES;
+use crate::execute::{Ending, Returned};
+use crate::leash::Stop;
+use crate::panic_message;
+
+/// Frames of a guest's stack that a message shows.
+const SHOWN_FRAMES: usize = 3;
+/// How far below its bottom a guest's own stack can have grown when it is caught: addresses wrap around at 32 bits.
+const BELOW_ZERO: u64 = 0xff00_0000;
+/// Functions that may take part in a recursion for it to be recognised as one.
+const RECURSIVE_FUNCTIONS: usize = 5;
+/// What wasmtime says when a cap of ours is hit and it has no type for it.
+const QUOTA_MESSAGES: &[&str] =
+    &["fuel allocated for hostcalls has been exhausted", "store handle limit exceeded", "exceeds limit"];
+
+/// What else is known about the attempt.
+pub(crate) struct Evidence {
+    /// What it was allowed.
+    pub(crate) limits: AttemptLimits,
+    /// Whether it was asked to stop.
+    pub(crate) cancelled: bool,
+    /// Whether it was refused memory.
+    pub(crate) memory_denied: bool,
+    /// The end of its stderr.
+    pub(crate) stderr: String,
+}
+
+/// The attempt's end as the broker hears it.
+pub(crate) fn classify(ending: Ending, evidence: &Evidence) -> AttemptEnd {
+    let end = match ending {
+        Ending::Returned(Returned::Task(Ok(outcome))) => succeeded(outcome),
+        Ending::Returned(Returned::Task(Err(failure))) => Err(told(failure)),
+        Ending::Returned(Returned::Parse(Ok(dags))) => parsed(dags),
+        Ending::Returned(Returned::Parse(Err(error))) => Err(import_error(error)),
+        Ending::Stopped(stop) => Err(stopped(stop, &evidence.limits)),
+        Ending::Died { called, error } => Err(died(called, &error, evidence)),
+        Ending::NoRoom => Err(failure(ErrorClass::Capacity, "no slot was free to run it".into())),
+        Ending::NotReady(why) => Err(failure(ErrorClass::HostError, why)),
+    };
+    match end {
+        Ok(end) => end,
+        // A guest that was asked to stop may fail as it likes: it was cancelled.
+        Err(failed) if evidence.cancelled => AttemptEnd::Failed(Failure { class: ErrorClass::Cancelled, ..failed }),
+        Err(failed) => AttemptEnd::Failed(failed),
+    }
+}
+
+fn failure(class: ErrorClass, message: String) -> Failure {
+    Failure { class, message, location: None }
+}
+
+fn succeeded(outcome: tasks::Outcome) -> Result<AttemptEnd, Failure> {
+    match outcome {
+        tasks::Outcome::Success(None) => Ok(AttemptEnd::Success { value: None }),
+        tasks::Outcome::Success(Some(value)) if value.len() > limit::XCOM => {
+            let why = format!("the task returned {} bytes; a result has at most {}", value.len(), limit::XCOM);
+            Err(failure(ErrorClass::Quota, why))
+        }
+        tasks::Outcome::Success(Some(value)) => match serde_json::from_str::<serde_json::Value>(&value) {
+            Ok(_) => Ok(AttemptEnd::Success { value: Some(value) }),
+            Err(error) => Err(failure(ErrorClass::GuestBug, format!("the task returned what is not JSON: {error}"))),
+        },
+        tasks::Outcome::Skipped(reason) => Ok(AttemptEnd::Skipped { reason }),
+    }
+}
+
+fn told(told: tasks::Failure) -> Failure {
+    failure(if told.retryable { ErrorClass::Error } else { ErrorClass::Fatal }, told.message)
+}
+
+fn parsed(dags: String) -> Result<AttemptEnd, Failure> {
+    if dags.len() > limit::BULK {
+        let why = format!("the description of the DAGs has {} bytes; it may have {}", dags.len(), limit::BULK);
+        return Err(failure(ErrorClass::Quota, why));
+    }
+    Ok(AttemptEnd::Parsed { dags })
+}
+
+fn import_error(error: dags::ImportError) -> Failure {
+    let location = error.file.map(|file| SourceLocation { file, line: error.line });
+    Failure { class: ErrorClass::Fatal, message: error.message, location }
+}
+
+fn stopped(stop: Stop, limits: &AttemptLimits) -> Failure {
+    match stop {
+        Stop::Cpu => failure(ErrorClass::CpuLimit, format!("it used up its {} ms of CPU time", limits.cpu_ms)),
+        Stop::Wall => failure(ErrorClass::Timeout, format!("it did not end within {} ms", limits.wall_ms)),
+        Stop::Cancelled => failure(ErrorClass::Cancelled, "it was cancelled and did not end by itself".into()),
+    }
+}
+
+fn died(called: bool, error: &wasmtime::Error, evidence: &Evidence) -> Failure {
+    if let Some(stop) = error.downcast_ref::<Stop>() {
+        return stopped(*stop, &evidence.limits);
+    }
+    let class = class_of(called, error, evidence);
+    let panic = panic_message::find(&evidence.stderr);
+    let location = panic.as_ref().and_then(|panic| panic.location.clone());
+    let message = match (class, panic) {
+        (ErrorClass::MemoryLimit, _) => {
+            format!("it needed more than its {} bytes of memory", evidence.limits.memory_bytes)
+        }
+        (ErrorClass::GuestBug, Some(panic)) => panic.message,
+        (ErrorClass::HostError, _) => {
+            tracing::error!(error = format!("{error:#}"), "a guest could not be run");
+            "the host could not run it".into()
+        }
+        (_, _) => format!("{}{}", error.root_cause(), shown_stack(error)),
+    };
+    Failure { class, message, location }
+}
+
+fn class_of(called: bool, error: &wasmtime::Error, evidence: &Evidence) -> ErrorClass {
+    let text = error.root_cause().to_string();
+    let guest_ran = called || error.is::<WasmBacktrace>();
+    if error.is::<PoolConcurrencyLimitError>() {
+        ErrorClass::Capacity
+    } else if evidence.memory_denied {
+        ErrorClass::MemoryLimit
+    } else if let Some(trap) = error.downcast_ref::<Trap>() {
+        trap_class(*trap, error)
+    } else if error.is::<I32Exit>() {
+        ErrorClass::GuestBug
+    } else if matches!(error.downcast_ref(), Some(ResourceTableError::Full))
+        || QUOTA_MESSAGES.iter().any(|words| text.contains(words))
+    {
+        ErrorClass::Quota
+    } else if guest_ran && !error.is::<std::io::Error>() {
+        // No import of ours fails: what is left are values that could not be carried between guest and host.
+        ErrorClass::AbiViolation
+    } else {
+        ErrorClass::HostError
+    }
+}
+
+fn trap_class(trap: Trap, error: &wasmtime::Error) -> ErrorClass {
+    match trap {
+        Trap::StackOverflow => ErrorClass::StackOverflow,
+        Trap::MemoryOutOfBounds if ran_below_its_stack(error) => ErrorClass::StackOverflow,
+        Trap::Interrupt | Trap::OutOfFuel => ErrorClass::CpuLimit,
+        Trap::AllocationTooLarge => ErrorClass::MemoryLimit,
+        Trap::UnreachableCodeReached
+        | Trap::MemoryOutOfBounds
+        | Trap::HeapMisaligned
+        | Trap::TableOutOfBounds
+        | Trap::IndirectCallToNull
+        | Trap::BadSignature
+        | Trap::IntegerOverflow
+        | Trap::IntegerDivisionByZero
+        | Trap::BadConversionToInteger
+        | Trap::AtomicWaitNonSharedMemory
+        | Trap::NullReference
+        | Trap::ArrayOutOfBounds
+        | Trap::CastFailure
+        | Trap::UnhandledTag
+        | Trap::ContinuationAlreadyConsumed
+        | Trap::UncaughtException => ErrorClass::GuestBug,
+        Trap::DisabledOpcode => ErrorClass::HostError,
+        // All others are rules of the component model; wasmtime may add more of them.
+        _ => ErrorClass::AbiViolation,
+    }
+}
+
+/// Whether an access out of bounds is a stack overflow in disguise.
+///
+/// Rust and C keep what does not fit into WebAssembly's own stack at the bottom of linear memory, growing down. When it
+/// overflows, an address below zero wraps around to the end of 32 bits, deep in a recursion: so we take a fault at such
+/// an address under a full backtrace of few functions for one. A wild pointer of that value in such a place is told
+/// wrongly.
+fn ran_below_its_stack(error: &wasmtime::Error) -> bool {
+    let Some(stack) = error.downcast_ref::<WasmBacktrace>() else { return false };
+    let mut functions: Vec<u32> = stack.frames().iter().map(wasmtime::FrameInfo::func_index).collect();
+    let deep = functions.len() >= BACKTRACE_FRAMES;
+    functions.sort_unstable();
+    functions.dedup();
+    deep && functions.len() <= RECURSIVE_FUNCTIONS && fault_address(error).is_none_or(|address| address >= BELOW_ZERO)
+}
+
+/// The address in linear memory that the guest missed. wasmtime tells it in words only.
+fn fault_address(error: &wasmtime::Error) -> Option<u64> {
+    let words =
+        error.chain().map(ToString::to_string).find(|words| words.starts_with("memory fault at wasm address"))?;
+    let hex = words.split("0x").nth(1)?.split(' ').next()?;
+    u64::from_str_radix(hex, 16).ok()
+}
+
+/// The innermost functions of the guest, where the component still has their names.
+fn shown_stack(error: &wasmtime::Error) -> String {
+    let Some(stack) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
+    // Its text has the names demangled: `  0:   0x1f - module!name`.
+    let text = stack.to_string();
+    let names: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_once(" - ")?.1.split_once('!').map(|(_, name)| name))
+        .filter(|name| !name.starts_with("<wasm function"))
+        .take(SHOWN_FRAMES)
+        .collect();
+    if names.is_empty() { String::new() } else { format!(" in {}", names.join(", called by ")) }
+}

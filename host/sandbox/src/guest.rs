@@ -1,0 +1,115 @@
+//! What the host keeps for one running guest, and how a guest's import becomes a brokered call.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flow_model::call::{Call, CallError, Reply};
+use flow_model::ids::{Digest, InvalidName};
+use flow_model::time::Clock;
+use flow_model::work::{Job, LogSource};
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::bindings::imports::types::Error;
+use crate::capabilities::Capabilities;
+use crate::clocks;
+use crate::leash::Leash;
+use crate::log::LogSink;
+use crate::meter::MemoryLimiter;
+use crate::stdio::Captured;
+
+/// Resources of the host that a guest can hold at once: streams, pollables and the like.
+const HOST_RESOURCES: usize = 4_096;
+/// Random bytes of one call.
+const RANDOM_BYTES: u64 = 1 << 20;
+/// The least time between two progress reports that reach the broker.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The state behind one store.
+pub(crate) struct Guest {
+    /// Where its log goes.
+    pub(crate) log: Arc<LogSink>,
+    /// What bounds it.
+    pub(crate) leash: Arc<Leash>,
+    /// What bounds its memory.
+    pub(crate) memory: MemoryLimiter,
+    wasi: WasiCtx,
+    table: ResourceTable,
+    capabilities: Arc<dyn Capabilities>,
+    host: Handle,
+    progress_sent: Option<Instant>,
+}
+
+impl Guest {
+    /// The state of a guest that has not begun yet. Calls are answered on the current runtime.
+    pub(crate) fn new(
+        wasi: WasiCtx,
+        log: Arc<LogSink>,
+        leash: Arc<Leash>,
+        memory: MemoryLimiter,
+        capabilities: Arc<dyn Capabilities>,
+    ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HOST_RESOURCES);
+        Self { log, leash, memory, wasi, table, capabilities, host: Handle::current(), progress_sent: None }
+    }
+
+    /// Brokers one call and reads its reply. The call is given up when the guest is.
+    pub(crate) async fn ask<T>(&mut self, call: Call, read: fn(Reply) -> Option<T>) -> Result<T, Error> {
+        let answer = AbortOnDropHandle::new(self.host.spawn(self.capabilities.call(call))).await;
+        let reply = answer.map_err(|_| Error::Unavailable("the host could not answer".into()))??;
+        read(reply).ok_or_else(|| Error::Unavailable("the host's answer does not fit the question".into()))
+    }
+
+    /// Whether a progress report may go out now; the last one, of a finished task, always may.
+    pub(crate) fn may_report(&mut self, fraction: f64) -> bool {
+        let now = Instant::now();
+        let recent = self.progress_sent.is_some_and(|sent| now.duration_since(sent) < PROGRESS_INTERVAL);
+        if recent && fraction < 1.0 {
+            return false;
+        }
+        self.progress_sent = Some(now);
+        true
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// What a guest sees of WASI: no environment, arguments, files or network, and clocks that suit the job.
+pub(crate) fn wasi(job: &Job, module: &Digest, clock: Clock, log: &Arc<LogSink>) -> WasiCtx {
+    let mut wasi = WasiCtx::builder();
+    wasi.stdout(Captured { log: Arc::clone(log), source: LogSource::Stdout })
+        .stderr(Captured { log: Arc::clone(log), source: LogSource::Stderr })
+        .max_random_size(RANDOM_BYTES);
+    match job {
+        Job::Task(_) => clocks::running(&mut wasi, clock),
+        Job::Parse { now } => clocks::fixed(&mut wasi, *now, module),
+    }
+    wasi.build()
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NotFound => Self::NotFound,
+            CallError::Denied => Self::Denied,
+            CallError::Invalid(reason) => Self::Invalid(reason),
+            CallError::TooLarge => Self::TooLarge,
+            CallError::Conflict => Self::Conflict,
+            CallError::Quota(name) => Self::Quota(name),
+            CallError::Unavailable(reason) => Self::Unavailable(reason),
+        }
+    }
+}
+
+impl From<InvalidName> for Error {
+    fn from(error: InvalidName) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}

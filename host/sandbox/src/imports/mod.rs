@@ -1,0 +1,40 @@
+//! The host's side of `wit/`, one file per interface: arguments are parsed and measured here, then brokered.
+
+mod connections;
+mod log;
+mod runs;
+mod task_instance;
+mod task_state;
+mod variables;
+mod xcom;
+
+use flow_model::call::Reply;
+
+use crate::bindings::imports::types::{Error, Host};
+use crate::guest::Guest;
+
+impl Host for Guest {}
+
+/// Refuses a value of more than `limit` bytes.
+fn at_most(limit: usize, value: &str) -> Result<(), Error> {
+    if value.len() > limit { Err(Error::TooLarge) } else { Ok(()) }
+}
+
+/// Refuses what is not one JSON text of bounded depth.
+fn check_json(what: &str, text: &str) -> Result<serde_json::Value, Error> {
+    serde_json::from_str(text).map_err(|error| Error::Invalid(format!("{what} is not JSON: {error}")))
+}
+
+/// Refuses what is not one JSON object.
+fn check_object(what: &str, text: &str) -> Result<(), Error> {
+    let is_object = check_json(what, text)?.is_object();
+    if is_object { Ok(()) } else { Err(Error::Invalid(format!("{what} must be a JSON object"))) }
+}
+
+fn done(reply: Reply) -> Option<()> {
+    matches!(reply, Reply::Done).then_some(())
+}
+
+fn text(reply: Reply) -> Option<String> {
+    if let Reply::Text(text) = reply { Some(text) } else { None }
+}

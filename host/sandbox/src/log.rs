@@ -1,0 +1,251 @@
+//! One attempt's log: what the guest prints or logs becomes lines, within a quota, on their way to the broker.
+//!
+//! All of a guest's streams share one log. A guest that writes faster than lines can be delivered has to wait.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use flow_model::time::Clock;
+use flow_model::work::{LogLevel, LogLine, LogSource};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::capabilities::Capabilities;
+use crate::lines::LineBuffer;
+
+/// Bytes of undelivered lines from which on the guest waits.
+const HIGH_WATER: usize = 256 << 10;
+/// How long the last lines may take to be delivered after the guest ended.
+const FLUSH_LIMIT: Duration = Duration::from_secs(10);
+/// A quota of lines beside that of bytes: one line per so many bytes.
+const BYTES_PER_LINE: u64 = 32;
+/// How much of the end of stderr is remembered for the attempt's error message.
+const STDERR_TAIL: usize = 4 << 10;
+
+/// The owner's handle. Dropping it ends the log, delivered or not.
+pub(crate) struct AttemptLog(Arc<LogSink>);
+
+/// Where lines go; shared by everything that writes them.
+pub(crate) struct LogSink {
+    queue: Mutex<Queue>,
+    filled: Notify,
+    drained: Notify,
+    clock: Clock,
+    host: Handle,
+    capabilities: Arc<dyn Capabilities>,
+}
+
+struct Queue {
+    lines: Vec<LogLine>,
+    waiting: usize,
+    quota: Quota,
+    stdout: LineBuffer,
+    stderr: LineBuffer,
+    stderr_tail: String,
+    closed: bool,
+    flusher: Option<JoinHandle<()>>,
+}
+
+struct Quota {
+    limit: u64,
+    bytes: u64,
+    lines: u64,
+    truncated: bool,
+}
+
+impl AttemptLog {
+    /// An empty log of at most `limit` bytes that is delivered to `capabilities` on the current runtime.
+    pub(crate) fn new(limit: u64, clock: Clock, capabilities: Arc<dyn Capabilities>) -> Self {
+        let quota = Quota { limit, bytes: limit, lines: limit / BYTES_PER_LINE, truncated: false };
+        let queue = Queue {
+            lines: Vec::new(),
+            waiting: 0,
+            quota,
+            stdout: LineBuffer::default(),
+            stderr: LineBuffer::default(),
+            stderr_tail: String::new(),
+            closed: false,
+            flusher: None,
+        };
+        Self(Arc::new(LogSink {
+            queue: Mutex::new(queue),
+            filled: Notify::new(),
+            drained: Notify::new(),
+            clock,
+            host: Handle::current(),
+            capabilities,
+        }))
+    }
+
+    /// Where to write lines.
+    pub(crate) fn sink(&self) -> Arc<LogSink> {
+        Arc::clone(&self.0)
+    }
+
+    /// The end of what the guest wrote to stderr, whether it fitted into the log or not.
+    pub(crate) fn stderr_tail(&self) -> String {
+        let mut queue = self.0.lock();
+        self.0.flush_partial_lines(&mut queue);
+        queue.stderr_tail.clone()
+    }
+
+    /// Delivers what is left, with the host's own last words, and ends the log.
+    pub(crate) async fn finish(self, last_words: Option<String>) {
+        let flusher = {
+            let mut queue = self.0.lock();
+            self.0.flush_partial_lines(&mut queue);
+            if let Some(words) = last_words {
+                self.0.enqueue(&mut queue, LogLevel::Error, LogSource::Host, words, None);
+            }
+            queue.closed = true;
+            queue.flusher.take()
+        };
+        self.0.filled.notify_one();
+        if let Some(mut flusher) = flusher
+            && tokio::time::timeout(FLUSH_LIMIT, &mut flusher).await.is_err()
+        {
+            flusher.abort();
+            tracing::warn!("the end of an attempt's log could not be delivered in {FLUSH_LIMIT:?}");
+        }
+    }
+}
+
+impl Drop for AttemptLog {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.filled.notify_one();
+    }
+}
+
+impl LogSink {
+    /// Takes bytes that the guest wrote to one of its standard streams.
+    pub(crate) fn write(self: &Arc<Self>, source: LogSource, bytes: &[u8]) {
+        let mut queue = self.lock();
+        let (buffer, level) = match source {
+            LogSource::Stdout => (&mut queue.stdout, LogLevel::Info),
+            // As Airflow does with what a task prints there.
+            LogSource::Stderr | LogSource::Log | LogSource::Host => (&mut queue.stderr, LogLevel::Error),
+        };
+        let mut whole = Vec::new();
+        buffer.feed(bytes, |line| whole.push(line));
+        for line in whole {
+            self.accept(&mut queue, level, source, line, None);
+        }
+    }
+
+    /// Takes one message of the `log` interface.
+    pub(crate) fn message(self: &Arc<Self>, level: LogLevel, event: String, fields: Option<serde_json::Value>) {
+        self.accept(&mut self.lock(), level, LogSource::Log, event, fields);
+    }
+
+    /// Whether the guest may write more now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.lock().waiting < HIGH_WATER
+    }
+
+    /// Waits until the guest may write more.
+    pub(crate) async fn room(&self) {
+        loop {
+            let drained = self.drained.notified();
+            // `notified` counts from its creation on, so lines taken after this check still wake it.
+            if self.has_room() {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    fn flush_partial_lines(self: &Arc<Self>, queue: &mut Queue) {
+        if let Some(line) = queue.stdout.take_partial() {
+            self.accept(queue, LogLevel::Info, LogSource::Stdout, line, None);
+        }
+        if let Some(line) = queue.stderr.take_partial() {
+            self.accept(queue, LogLevel::Error, LogSource::Stderr, line, None);
+        }
+    }
+
+    /// Enqueues a guest's line if the quota has room for it, or else the mark, once.
+    fn accept(
+        self: &Arc<Self>,
+        queue: &mut Queue,
+        level: LogLevel,
+        source: LogSource,
+        event: String,
+        fields: Option<serde_json::Value>,
+    ) {
+        if source == LogSource::Stderr {
+            remember(&mut queue.stderr_tail, &event);
+        }
+        let size = event.len() + fields.as_ref().map_or(0, |fields| fields.to_string().len());
+        if queue.quota.take(size) {
+            self.enqueue(queue, level, source, event, fields);
+        } else if !std::mem::replace(&mut queue.quota.truncated, true) {
+            let mark = format!("log truncated: the attempt's log quota of {} bytes is used up", queue.quota.limit);
+            self.enqueue(queue, LogLevel::Warn, LogSource::Host, mark, None);
+        }
+    }
+
+    fn enqueue(
+        self: &Arc<Self>,
+        queue: &mut Queue,
+        level: LogLevel,
+        source: LogSource,
+        event: String,
+        fields: Option<serde_json::Value>,
+    ) {
+        // Not every database can store a NUL in a text.
+        let event = if event.contains('\0') { event.replace('\0', "\u{fffd}") } else { event };
+        queue.waiting += event.len() + BYTES_PER_LINE as usize;
+        queue.lines.push(LogLine { timestamp: (self.clock)(), level, source, event, fields });
+        // Most attempts log nothing and never start a flusher.
+        if queue.flusher.is_none() && !queue.closed {
+            queue.flusher = Some(self.host.spawn(Arc::clone(self).flush()));
+        }
+        self.filled.notify_one();
+    }
+
+    async fn flush(self: Arc<Self>) {
+        loop {
+            let (lines, closed) = {
+                let mut queue = self.lock();
+                queue.waiting = 0;
+                (std::mem::take(&mut queue.lines), queue.closed)
+            };
+            if !lines.is_empty() {
+                self.capabilities.log(lines).await;
+                self.drained.notify_waiters();
+            } else if closed {
+                return;
+            } else {
+                self.filled.notified().await;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Quota {
+    fn take(&mut self, size: usize) -> bool {
+        let size = u64::try_from(size).unwrap_or(u64::MAX).saturating_add(1);
+        // Once cut, a log stays cut: a shorter line after a dropped one would hide that something is missing.
+        if self.truncated || size > self.bytes || self.lines == 0 {
+            return false;
+        }
+        self.bytes -= size;
+        self.lines -= 1;
+        true
+    }
+}
+
+fn remember(tail: &mut String, line: &str) {
+    tail.push_str(line);
+    tail.push('\n');
+    if tail.len() > STDERR_TAIL {
+        let cut = tail.ceil_char_boundary(tail.len() - STDERR_TAIL);
+        tail.drain(..cut);
+    }
+}

@@ -1,0 +1,176 @@
+//! Components made ready to run: from memory, from the code cache, or from the compiler, once each.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use flow_model::ids::Digest;
+use flow_model::inspect::{Inspection, Rejection};
+use flow_model::port::BrokerError;
+use lru::LruCache;
+use tokio::sync::OnceCell;
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::bindings::ModulePre;
+use crate::code_cache::CodeCache;
+use crate::compiler::Compiler;
+use crate::engine;
+use crate::guest::Guest;
+use crate::inspect;
+use crate::native_code::NativeCode;
+
+/// A component that is compiled, checked and linked.
+pub(crate) type Ready = ModulePre<Guest>;
+type Slot = Arc<OnceCell<Ready>>;
+
+/// Why a component could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// The broker did not hand it out.
+    #[error("the module could not be fetched: {0}")]
+    Fetch(#[from] BrokerError),
+    /// The broker handed out something else.
+    #[error("the module that was fetched is not the one that was asked for")]
+    WrongBytes,
+    /// It is not a component that runs here.
+    #[error("{0}")]
+    Rejected(#[from] Rejection),
+}
+
+/// All components that this process knows.
+pub(crate) struct Modules {
+    engine: Engine,
+    linker: Linker<Guest>,
+    ready: Mutex<LruCache<Digest, Slot>>,
+    cache: Arc<CodeCache>,
+    compiler: Compiler,
+}
+
+impl Modules {
+    /// Keeps at most `in_memory` components ready.
+    pub(crate) fn new(linker: Linker<Guest>, cache: CodeCache, compiler: Compiler, in_memory: NonZeroUsize) -> Self {
+        Self {
+            engine: linker.engine().clone(),
+            linker,
+            ready: Mutex::new(LruCache::new(in_memory)),
+            cache: Arc::new(cache),
+            compiler,
+        }
+    }
+
+    /// How many cache entries were not trusted.
+    pub(crate) fn quarantined(&self) -> u64 {
+        self.cache.quarantined()
+    }
+
+    /// The component `digest`, ready; `fetch` is awaited only if neither it nor its code is at hand.
+    pub(crate) async fn get(
+        &self,
+        digest: Digest,
+        fetch: impl Future<Output = Result<Bytes, BrokerError>>,
+    ) -> Result<Ready, LoadError> {
+        let load = async {
+            if let Some(ready) = self.cached(digest).await {
+                return Ok(ready);
+            }
+            let wasm = fetch.await?;
+            if engine::sha256(&wasm) != digest.0 {
+                return Err(LoadError::WrongBytes);
+            }
+            Ok(self.compile(digest, wasm).await?.0)
+        };
+        // Attempts that come meanwhile wait for this one; if it fails or is given up, the next tries.
+        self.slot(digest).get_or_try_init(|| load).await.cloned()
+    }
+
+    /// Checks an uploaded component, compiles it and makes it ready.
+    pub(crate) async fn admit(&self, wasm: Bytes) -> Result<Inspection, Rejection> {
+        inspect::first_look(&wasm, self.compiler.limits().component_bytes)?;
+        let size = u64::try_from(wasm.len()).unwrap_or(u64::MAX);
+        let digest = Digest(engine::sha256(&wasm));
+        let mut compile_ms = 0;
+        let load = async {
+            if let Some(ready) = self.cached(digest).await {
+                return Ok(ready);
+            }
+            let (ready, millis) = self.compile(digest, wasm).await?;
+            compile_ms = millis;
+            Ok(ready)
+        };
+        let ready = self.slot(digest).get_or_try_init(|| load).await.cloned()?;
+        let (imports, exports) = names(ready.instance_pre().component());
+        Ok(Inspection { digest, size, imports, exports, compile_ms })
+    }
+
+    fn slot(&self, digest: Digest) -> Slot {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(ready.get_or_insert(digest, Slot::default))
+    }
+
+    async fn cached(&self, digest: Digest) -> Option<Ready> {
+        let cache = Arc::clone(&self.cache);
+        let code = tokio::task::spawn_blocking(move || cache.get(&digest)).await.ok()??;
+        match self.link(code).await {
+            Ok(ready) => Some(ready),
+            Err(error) => {
+                self.cache.quarantine(&digest, &format!("it does not load: {error}"));
+                None
+            }
+        }
+    }
+
+    async fn compile(&self, digest: Digest, wasm: Bytes) -> Result<(Ready, u64), Rejection> {
+        inspect::first_look(&wasm, self.compiler.limits().component_bytes)?;
+        let compiled = self.compiler.compile(wasm).await?;
+        let cache = Arc::clone(&self.cache);
+        let code = tokio::task::spawn_blocking(move || cache.put(&digest, &compiled.code))
+            .await
+            .map_err(|error| Rejection::Unavailable(error.to_string()))?;
+        Ok((self.link(code).await?, compiled.millis))
+    }
+
+    /// Loads code and resolves its imports and exports against the contract.
+    async fn link(&self, code: NativeCode) -> Result<Ready, Rejection> {
+        let engine = self.engine.clone();
+        let component = tokio::task::spawn_blocking(move || code.load(&engine))
+            .await
+            .map_err(|error| Rejection::Unavailable(error.to_string()))?
+            .map_err(|error| Rejection::CompilerFailed(format!("{error:#}")))?;
+        check_demands(&component)?;
+        let wrong = |error: wasmtime::Error| Rejection::WrongSignature(format!("{error:#}"));
+        Ready::new(self.linker.instantiate_pre(&component).map_err(wrong)?).map_err(wrong)
+    }
+}
+
+/// Refuses a component that could never be instantiated here.
+fn check_demands(component: &Component) -> Result<(), Rejection> {
+    const PAGE: u64 = 64 << 10;
+    let too_much = |what: &str, needs, limit| Err(Rejection::TooDemanding { what: what.into(), needs, limit });
+    let Some(needs) = component.resources_required() else {
+        return Err(Rejection::ForbiddenImport("a core module".into()));
+    };
+    let memory = needs.max_initial_memory_size.unwrap_or(0).saturating_mul(PAGE);
+    let max_memory = u64::try_from(engine::MAX_MEMORY).unwrap_or(u64::MAX);
+    let elements = needs.max_initial_table_size.unwrap_or(0);
+    let max_elements = u64::try_from(engine::MAX_TABLE_ELEMENTS).unwrap_or(u64::MAX);
+    if needs.num_memories > engine::MAX_MEMORIES {
+        too_much("memories", needs.num_memories.into(), engine::MAX_MEMORIES.into())
+    } else if needs.num_tables > engine::MAX_TABLES {
+        too_much("tables", needs.num_tables.into(), engine::MAX_TABLES.into())
+    } else if memory > max_memory {
+        too_much("bytes of memory", memory, max_memory)
+    } else if elements > max_elements {
+        too_much("table elements", elements, max_elements)
+    } else {
+        Ok(())
+    }
+}
+
+fn names(component: &Component) -> (Vec<String>, Vec<String>) {
+    let outline = component.component_type();
+    let engine = component.engine();
+    let imports = outline.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let exports = outline.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    (imports, exports)
+}

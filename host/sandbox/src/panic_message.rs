@@ -1,0 +1,68 @@
+//! Finds, in the end of a guest's stderr, what it said before it died.
+
+use flow_model::work::SourceLocation;
+
+/// How much of it a message repeats.
+const MAX_BYTES: usize = 1 << 10;
+
+/// A guest's last words.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Panic {
+    /// What went wrong.
+    pub(crate) message: String,
+    /// Where, if it is said as Rust says it.
+    pub(crate) location: Option<SourceLocation>,
+}
+
+/// A Rust panic, or else the last line.
+pub(crate) fn find(stderr: &str) -> Option<Panic> {
+    rust_panic(stderr).or_else(|| {
+        let line = stderr.lines().rev().find(|line| !line.trim().is_empty())?;
+        Some(Panic { message: shortened(line), location: None })
+    })
+}
+
+/// `thread 'main' panicked at src/lib.rs:1:2:` on one line, the message on the next ones, then a hint.
+fn rust_panic(stderr: &str) -> Option<Panic> {
+    let (before, rest) = stderr.rsplit_once(" panicked at ")?;
+    if !before.lines().next_back()?.starts_with("thread ") {
+        return None;
+    }
+    let (place, message) = rest.split_once(":\n")?;
+    let message = message.split("\nnote: run with").next()?.trim_end();
+    Some(Panic { message: shortened(&format!("panicked at {place}: {message}")), location: location(place) })
+}
+
+fn location(place: &str) -> Option<SourceLocation> {
+    let mut parts = place.rsplitn(3, ':');
+    let _column = parts.next()?;
+    let line = parts.next()?.parse().ok();
+    Some(SourceLocation { file: parts.next()?.to_owned(), line })
+}
+
+fn shortened(text: &str) -> String {
+    text[..text.floor_char_boundary(MAX_BYTES)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rust_panic_is_found_among_other_output() {
+        let stderr = "warming up\n\nthread 'main' (1) panicked at src/lib.rs:12:9:\nindex out of bounds:\nlen is 3\n\
+                      note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+        let expected = Panic {
+            message: "panicked at src/lib.rs:12:9: index out of bounds:\nlen is 3".into(),
+            location: Some(SourceLocation { file: "src/lib.rs".into(), line: Some(12) }),
+        };
+        assert_eq!(find(stderr), Some(expected));
+    }
+
+    #[test]
+    fn else_the_last_line_counts() {
+        let expected = Panic { message: "MemoryError".into(), location: None };
+        assert_eq!(find("Traceback:\nMemoryError\n\n"), Some(expected));
+        assert_eq!(find("\n"), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! The sandbox: one engine, its components, and the runtime that guests run on.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cap_std::fs::Dir;
+use flow_model::ids::Digest;
+use flow_model::inspect::{Inspection, Rejection};
+use flow_model::port::{BrokerError, Report};
+use flow_model::time::Clock;
+use flow_model::work::{AttemptEnd, AttemptLimits, ErrorClass, Job, Usage};
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::capabilities::Capabilities;
+use crate::classify::{Evidence, classify};
+use crate::code_cache::CodeCache;
+use crate::compiler::{CompileLimits, Compiler, CompilerCommand};
+use crate::engine;
+use crate::execute::{Ending, execute};
+use crate::guest::{self, Guest};
+use crate::leash::Leash;
+use crate::linker::linker;
+use crate::log::AttemptLog;
+use crate::meter::{MemoryLimiter, Meter};
+use crate::modules::{LoadError, Modules};
+use crate::native_code::Sealer;
+
+/// The largest piece of compiled code in bytes.
+const MAX_CODE: u64 = 1 << 30;
+
+/// What a sandbox is made of.
+pub struct SandboxConfig {
+    /// Where compiled code is kept; nobody else may use it.
+    pub cache: Dir,
+    /// The key under which it is sealed.
+    pub cache_secret: [u8; 32],
+    /// How many guests can exist at once.
+    pub slots: u32,
+    /// How many threads run them.
+    pub threads: NonZeroUsize,
+    /// How many components are kept ready in memory.
+    pub modules_in_memory: NonZeroUsize,
+    /// How to start the compile child.
+    pub compiler: CompilerCommand,
+    /// What it may take.
+    pub compile_limits: CompileLimits,
+    /// What time it is, for guests and for their logs.
+    pub clock: Clock,
+}
+
+/// Why there is no sandbox.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The engine refused its configuration, or there is not enough address space for so many slots.
+    #[error("the WebAssembly engine could not be started with {slots} slots: {reason}")]
+    Engine {
+        /// How many slots it should have had.
+        slots: u32,
+        /// What it said.
+        reason: String,
+    },
+    /// The directory of compiled code cannot be used.
+    #[error("the directory of compiled code cannot be used: {0}")]
+    Cache(#[source] std::io::Error),
+    /// A thread could not be started.
+    #[error("the guests' threads could not be started: {0}")]
+    Threads(#[source] std::io::Error),
+}
+
+/// One attempt at one piece of work.
+pub struct Attempt {
+    /// What to call.
+    pub job: Job,
+    /// In which component.
+    pub module: Digest,
+    /// What it may spend.
+    pub limits: AttemptLimits,
+    /// What it can reach.
+    pub capabilities: Arc<dyn Capabilities>,
+    /// Cancelled to ask it to stop: the guest can see it, and is ended if it does not end by itself soon.
+    pub cancel: CancellationToken,
+}
+
+/// Compiles components and runs them. Clones are the same sandbox.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Inner>);
+
+struct Inner {
+    modules: Modules,
+    slots: Arc<Semaphore>,
+    clock: Clock,
+    /// `None` only while it is dropped.
+    guests: Option<Runtime>,
+}
+
+impl Sandbox {
+    /// Starts the engine, its ticker and the guests' threads.
+    pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
+        let slots = config.slots;
+        let engine_error = |error: wasmtime::Error| SandboxError::Engine { slots, reason: format!("{error:#}") };
+        let engine = engine::pooled(slots).map_err(engine_error)?;
+        engine::start_ticker(&engine).map_err(SandboxError::Threads)?;
+        let linker = linker(&engine).map_err(engine_error)?;
+        let sealer = Sealer::new(&config.cache_secret, engine::compatibility(&engine));
+        let cache = CodeCache::open(config.cache, sealer, MAX_CODE).map_err(SandboxError::Cache)?;
+        let compiler = Compiler::new(config.compiler, config.compile_limits);
+        Ok(Self(Arc::new(Inner {
+            modules: Modules::new(linker, cache, compiler, config.modules_in_memory),
+            slots: Arc::new(Semaphore::new(usize::try_from(slots).unwrap_or(usize::MAX))),
+            clock: config.clock,
+            guests: Some(guests_runtime(config.threads)?),
+        })))
+    }
+
+    /// Looks at an uploaded component and compiles it: may it run here, and what is it made of?
+    pub async fn admit(&self, component: Bytes) -> Result<Inspection, Rejection> {
+        self.0.modules.admit(component).await
+    }
+
+    /// Runs one attempt to its end. `fetch` is awaited only if the component is not at hand. When this returns, the
+    /// attempt's log is delivered; when it is dropped, the guest ends.
+    pub async fn run(
+        &self,
+        attempt: Attempt,
+        fetch: impl Future<Output = Result<Bytes, BrokerError>> + Send,
+    ) -> Report {
+        let log =
+            AttemptLog::new(attempt.limits.log_bytes, Arc::clone(&self.0.clock), Arc::clone(&attempt.capabilities));
+        let meter = Arc::new(Meter::default());
+        let (limits, cancel) = (attempt.limits, attempt.cancel.clone());
+        let began = std::time::Instant::now();
+        let ending = self.0.attempt(attempt, fetch, &log, &meter).await;
+        let usage = Usage {
+            cpu_us: micros(meter.cpu()),
+            wall_us: micros(began.elapsed()),
+            peak_memory_bytes: meter.peak_memory(),
+        };
+        let evidence = Evidence {
+            limits,
+            cancelled: cancel.is_cancelled(),
+            memory_denied: meter.memory_denied(),
+            stderr: log.stderr_tail(),
+        };
+        let end = classify(ending, &evidence);
+        log.finish(last_words(&end)).await;
+        Report { end, usage }
+    }
+
+    /// How many entries of the code cache were not trusted since the start.
+    pub fn quarantined(&self) -> u64 {
+        self.0.modules.quarantined()
+    }
+}
+
+impl Inner {
+    async fn attempt(
+        &self,
+        attempt: Attempt,
+        fetch: impl Future<Output = Result<Bytes, BrokerError>> + Send,
+        log: &AttemptLog,
+        meter: &Arc<Meter>,
+    ) -> Ending {
+        let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else { return Ending::NoRoom };
+        let ready = tokio::select! {
+            biased;
+            () = attempt.cancel.cancelled() => return Ending::Stopped(crate::leash::Stop::Cancelled),
+            ready = self.modules.get(attempt.module, fetch) => ready,
+        };
+        let ready = match ready {
+            Ok(ready) => ready,
+            Err(LoadError::Rejected(Rejection::Unavailable(why))) => return Ending::NotReady(why),
+            Err(error) => return Ending::NotReady(error.to_string()),
+        };
+        let Some(guests) = &self.guests else { return Ending::NoRoom };
+        let wasi = guest::wasi(&attempt.job, &attempt.module, Arc::clone(&self.clock), &log.sink());
+        let leash = Arc::new(Leash::new(attempt.limits, attempt.cancel, Arc::clone(meter)));
+        let memory = MemoryLimiter::new(attempt.limits.memory_bytes, Arc::clone(meter));
+        let guest = Guest::new(wasi, log.sink(), leash, memory, attempt.capabilities);
+        let execution = guests.spawn(execute(ready, attempt.job, guest, Arc::clone(meter), permit));
+        AbortOnDropHandle::new(execution).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "an attempt's execution broke off");
+            Ending::NotReady("the host failed while it ran".into())
+        })
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A runtime must not be dropped on another runtime's thread, and this may be one.
+        if let Some(guests) = self.guests.take() {
+            guests.shutdown_background();
+        }
+    }
+}
+
+/// Guests have a runtime of their own, so that their slices of a tick delay no lease, no request and no schedule.
+fn guests_runtime(threads: NonZeroUsize) -> Result<Runtime, SandboxError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads.get())
+        .thread_name("flow-guests")
+        .enable_all()
+        // A guest that computes wakes itself at every tick; by default timers would be looked at after 61 such slices.
+        .event_interval(1)
+        .build()
+        .map_err(SandboxError::Threads)
+}
+
+fn last_words(end: &AttemptEnd) -> Option<String> {
+    match end {
+        AttemptEnd::Failed(failure) if failure.class != ErrorClass::Capacity => {
+            Some(format!("the attempt failed ({}): {}", failure.class.code(), failure.message))
+        }
+        AttemptEnd::Failed(_) | AttemptEnd::Success { .. } | AttemptEnd::Skipped { .. } | AttemptEnd::Parsed { .. } => {
+            None
+        }
+    }
+}
+
+fn micros(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
