@@ -82,7 +82,7 @@ fn mask_members(json: &mut Value) -> bool {
                 mask_members(value) || found
             }
         }),
-        Value::Array(items) => items.iter_mut().fold(false, |found, item| mask_members(item) || found),
+        Value::Array(items) => items.iter_mut().map(mask_members).filter(|found| *found).count() > 0,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
