@@ -19,12 +19,12 @@ test: targets guests cargo-component postgres ## Pass every test, on SQLite and 
 
 lint: ## Check formatting and lints as CI does
 	cargo fmt --all --check
-	cargo fmt --all --check --manifest-path guest-examples/Cargo.toml
+	cargo fmt --check --manifest-path guest-examples/Cargo.toml
 	cargo clippy --workspace --all-targets -- -D warnings
 
 format: ## Format every source
 	cargo fmt --all
-	cargo fmt --all --manifest-path guest-examples/Cargo.toml
+	cargo fmt --manifest-path guest-examples/Cargo.toml
 
 guests: targets ## Build the example components
 	$(GUEST_BUILD)

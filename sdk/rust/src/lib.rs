@@ -48,8 +48,8 @@
 //! # Tests
 //!
 //! The function that a task was made from stays at hand as `name::body`, and a DAG's function returns the drawn
-//! [`Dag`], so both can be tested by `cargo test`. Only the host answers calls such as `variables::get`: a
-//! task that makes them is tested by `flow-host test`.
+//! [`Dag`], so both can be tested by `cargo test`. Only the host answers calls such as `variables::get`: keep what
+//! calculates in functions of its own, and leave those calls to the task around them.
 
 #[expect(missing_docs, clippy::pedantic, reason = "generated from the WIT")]
 mod bindings {
