@@ -1,6 +1,7 @@
 # Everything a developer runs. `make help` lists it.
 
 GUESTS := guest-examples/target/wasm32-wasip2/release
+GUEST_SOURCES := $(shell git ls-files 'guest-examples/*.rs')
 GUEST_BUILD := cargo build --release --target wasm32-wasip2 --manifest-path guest-examples/Cargo.toml --target-dir guest-examples/target
 
 .DEFAULT_GOAL := help
@@ -19,12 +20,12 @@ test: targets guests cargo-component postgres ## Pass every test, on SQLite and 
 
 lint: ## Check formatting and lints as CI does
 	cargo fmt --all --check
-	cargo fmt --check --manifest-path guest-examples/Cargo.toml
+	rustfmt --edition 2024 --check $(GUEST_SOURCES)
 	cargo clippy --workspace --all-targets -- -D warnings
 
 format: ## Format every source
 	cargo fmt --all
-	cargo fmt --manifest-path guest-examples/Cargo.toml
+	rustfmt --edition 2024 $(GUEST_SOURCES)
 
 guests: targets ## Build the example components
 	$(GUEST_BUILD)
