@@ -17,9 +17,15 @@ macro_rules! on {
 ///
 /// Differs because neither database has the other's set-returning JSON function: SQLite has `json_each` and `->>`,
 /// PostgreSQL `json_to_recordset`. One parameter for all rows keeps the statement's text, and so its plan, the same for
-/// any number of rows.
+/// any number of rows. With `locking` at the end it locks what it finds, see [`locking!`].
 macro_rules! batch {
-    ($before:literal, rows($($column:ident $kind:ident),+ $(,)?), $after:literal) => {
+    ($before:expr, rows($($column:ident $kind:ident),+ $(,)?), $after:expr, locking) => {
+        $crate::dialect::Batch {
+            sqlite: batch!($before, rows($($column $kind),+), $after).sqlite,
+            postgres: batch!($before, rows($($column $kind),+), concat!($after, " FOR UPDATE")).postgres,
+        }
+    };
+    ($before:expr, rows($($column:ident $kind:ident),+ $(,)?), $after:expr) => {
         $crate::dialect::Batch {
             sqlite: concat!(
                 $before,
@@ -39,11 +45,24 @@ macro_rules! batch {
     (@list $first:expr $(, $rest:expr)*) => { concat!($first $(, ", ", $rest)*) };
 }
 
-/// One statement over many rows; see [`batch!`].
+/// One statement in the words of both databases; see [`batch!`] and [`locking!`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Batch {
     pub(crate) sqlite: &'static str,
     pub(crate) postgres: &'static str,
+}
+
+/// A query that locks the rows it finds until the transaction ends; with `skip`, it leaves out rows that another
+/// transaction holds.
+///
+/// Differs because SQLite has no row locks and needs none: a writing transaction is the only one there is.
+macro_rules! locking {
+    ($text:expr) => {
+        $crate::dialect::Batch { sqlite: $text, postgres: concat!($text, " FOR UPDATE") }
+    };
+    ($text:expr, skip) => {
+        $crate::dialect::Batch { sqlite: $text, postgres: concat!($text, " FOR UPDATE SKIP LOCKED") }
+    };
 }
 
 /// How a writing transaction begins on SQLite. Differs because SQLite has one writer: taking its lock at once waits in

@@ -4,8 +4,31 @@
 
 #[macro_use]
 mod dialect;
+
+pub mod blob;
+mod column;
+pub mod connection;
+pub mod dag;
+pub mod dag_version;
 mod error;
+pub mod event_log;
+pub mod import_error;
+pub mod job;
+pub mod key;
+mod listing;
+pub mod log;
+pub mod member;
+pub mod module;
 mod pool;
+pub mod run;
+pub mod task_instance;
+pub mod task_state;
+pub mod task_try;
+pub mod tenant;
+pub mod token;
+pub mod variable;
+pub mod work;
+pub mod xcom;
 
 pub use error::StoreError;
 pub use pool::{Session, Store, StoreConfig, Tx};

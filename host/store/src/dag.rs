@@ -1,0 +1,172 @@
+//! DAGs: what a tenant's modules describe now, and when each runs next.
+
+use flow_model::ids::{DagId, DagVersionId, ModuleName, TenantId};
+use flow_model::time::Millis;
+use flow_model::timetable::{DataInterval, NextRun};
+
+use crate::column;
+use crate::dialect::Batch;
+use crate::error::StoreError;
+use crate::pool::Session;
+
+/// A DAG.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DagRow {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its id.
+    pub dag_id: DagId,
+    /// Its present version.
+    pub version: DagVersionId,
+    /// The module that describes it.
+    pub module: ModuleName,
+    /// One line for lists.
+    pub description: Option<String>,
+    /// Labels: a JSON array of texts.
+    pub tags: String,
+    /// Its schedule in words.
+    pub schedule: Option<String>,
+    /// Whether its runs wait.
+    pub is_paused: bool,
+    /// Whether its module no longer describes it.
+    pub is_stale: bool,
+    /// When its module was parsed last.
+    pub parsed_at: Millis,
+    /// Its next scheduled run; none while it is paused or stale.
+    pub next: Option<NextRun>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Columns {
+    tenant: String,
+    dag_id: String,
+    version: String,
+    module: String,
+    description: Option<String>,
+    tags: String,
+    schedule: Option<String>,
+    is_paused: bool,
+    is_stale: bool,
+    parsed_at: i64,
+    next_run_at: Option<i64>,
+    next_interval_start: Option<i64>,
+    next_interval_end: Option<i64>,
+}
+
+impl TryFrom<Columns> for DagRow {
+    type Error = StoreError;
+
+    fn try_from(row: Columns) -> Result<Self, StoreError> {
+        let next = match (row.next_run_at, row.next_interval_start, row.next_interval_end) {
+            (Some(at), Some(start), Some(end)) => Some(NextRun {
+                run_after: Millis(at),
+                interval: DataInterval { start: Millis(start), end: Millis(end) },
+            }),
+            (_, _, _) => None,
+        };
+        Ok(Self {
+            tenant: column::text("dag.tenant", &row.tenant)?,
+            dag_id: column::text("dag.dag_id", &row.dag_id)?,
+            version: column::text("dag.version", &row.version)?,
+            module: column::text("dag.module", &row.module)?,
+            description: row.description,
+            tags: row.tags,
+            schedule: row.schedule,
+            is_paused: row.is_paused,
+            is_stale: row.is_stale,
+            parsed_at: Millis(row.parsed_at),
+            next,
+        })
+    }
+}
+
+macro_rules! columns_of_dag {
+    ($rest:literal) => {
+        concat!(
+            "SELECT tenant, dag_id, version, module, description, tags, schedule, is_paused, is_stale, parsed_at, ",
+            "next_run_at, next_interval_start, next_interval_end FROM dag ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = columns_of_dag!("WHERE tenant = $1 AND dag_id = $2");
+
+/// One DAG.
+pub async fn find(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Option<DagRow>, StoreError> {
+    let row: Option<Columns> =
+        on!(db, c => sqlx::query_as(FIND).bind(tenant.as_str()).bind(dag.as_str()).fetch_optional(&mut *c).await)?;
+    row.map(DagRow::try_from).transpose()
+}
+
+const LOCK: Batch = locking!(columns_of_dag!("WHERE tenant = $1 AND dag_id = $2"));
+
+/// One DAG, locked until the transaction ends.
+pub async fn lock(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Option<DagRow>, StoreError> {
+    let text = db.text(LOCK);
+    let row: Option<Columns> =
+        on!(db, c => sqlx::query_as(text).bind(tenant.as_str()).bind(dag.as_str()).fetch_optional(&mut *c).await)?;
+    row.map(DagRow::try_from).transpose()
+}
+
+const OF_MODULE: Batch = locking!(columns_of_dag!("WHERE tenant = $1 AND module = $2 ORDER BY dag_id"));
+
+/// The DAGs that a module describes or has described, locked until the transaction ends.
+pub async fn lock_of_module(
+    db: &mut Session,
+    tenant: &TenantId,
+    module: &ModuleName,
+) -> Result<Vec<DagRow>, StoreError> {
+    let text = db.text(OF_MODULE);
+    let rows: Vec<Columns> =
+        on!(db, c => sqlx::query_as(text).bind(tenant.as_str()).bind(module.as_str()).fetch_all(&mut *c).await)?;
+    rows.into_iter().map(DagRow::try_from).collect()
+}
+
+const PUT: &str = "INSERT INTO dag (tenant, dag_id, version, module, description, tags, schedule, is_paused, is_stale, \
+     parsed_at, next_run_at, next_interval_start, next_interval_end) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+     ON CONFLICT (tenant, dag_id) DO UPDATE SET version = excluded.version, module = excluded.module, \
+     description = excluded.description, tags = excluded.tags, schedule = excluded.schedule, \
+     is_paused = excluded.is_paused, is_stale = excluded.is_stale, parsed_at = excluded.parsed_at, \
+     next_run_at = excluded.next_run_at, next_interval_start = excluded.next_interval_start, \
+     next_interval_end = excluded.next_interval_end";
+
+/// Creates a DAG or replaces what is known of it.
+pub async fn put(db: &mut Session, row: &DagRow) -> Result<(), StoreError> {
+    let version = row.version.to_string();
+    let next = row.next;
+    on!(db, c => sqlx::query(PUT)
+        .bind(row.tenant.as_str()).bind(row.dag_id.as_str()).bind(&version).bind(row.module.as_str())
+        .bind(row.description.as_deref()).bind(&row.tags).bind(row.schedule.as_deref())
+        .bind(row.is_paused).bind(row.is_stale).bind(row.parsed_at.0)
+        .bind(next.map(|next| next.run_after.0)).bind(next.map(|next| next.interval.start.0))
+        .bind(next.map(|next| next.interval.end.0)).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}
+
+const DUE: Batch = locking!(columns_of_dag!("WHERE next_run_at <= $1 ORDER BY next_run_at LIMIT $2"), skip);
+
+/// DAGs whose next scheduled run is due, at most `limit`, locked until the transaction ends.
+pub async fn lock_due(db: &mut Session, now: Millis, limit: u32) -> Result<Vec<DagRow>, StoreError> {
+    let text = db.text(DUE);
+    let limit = i64::from(limit);
+    let rows: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(now.0).bind(limit).fetch_all(&mut *c).await)?;
+    rows.into_iter().map(DagRow::try_from).collect()
+}
+
+const NEXT_DUE: &str = "SELECT MIN(next_run_at) FROM dag WHERE next_run_at IS NOT NULL";
+
+/// When the next scheduled run of any DAG is due.
+pub async fn next_due(db: &mut Session) -> Result<Option<Millis>, StoreError> {
+    let at: Option<i64> = on!(db, c => sqlx::query_scalar(NEXT_DUE).fetch_one(&mut *c).await)?;
+    Ok(column::instant(at))
+}
+
+const DELETE: &str = "DELETE FROM dag WHERE tenant = $1 AND dag_id = $2";
+
+/// Deletes a DAG; its versions and runs are deleted by themselves.
+pub async fn delete(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<(), StoreError> {
+    on!(db, c => sqlx::query(DELETE).bind(tenant.as_str()).bind(dag.as_str()).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}

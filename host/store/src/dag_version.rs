@@ -1,0 +1,145 @@
+//! Versions of DAGs: immutable, each pinned to the component that runs it.
+
+use flow_model::ids::{AttemptId, DagId, DagVersionId, Digest, ModuleName, TenantId};
+use flow_model::time::Millis;
+
+use crate::column;
+use crate::error::StoreError;
+use crate::pool::Session;
+
+/// One version of a DAG.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRow {
+    /// Its id.
+    pub id: DagVersionId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its DAG.
+    pub dag_id: DagId,
+    /// Its number within the DAG, from 1.
+    pub number: u32,
+    /// The module that describes it.
+    pub module: ModuleName,
+    /// The module's version.
+    pub module_version: u32,
+    /// The component that runs its tasks.
+    pub digest: Digest,
+    /// The DAG: a [`flow_model::dag::DagSpec`] as JSON.
+    pub spec: String,
+    /// Since when it exists.
+    pub created_at: Millis,
+}
+
+#[derive(sqlx::FromRow)]
+struct Columns {
+    id: String,
+    tenant: String,
+    dag_id: String,
+    number: i64,
+    module: String,
+    module_version: i64,
+    digest: String,
+    spec: String,
+    created_at: i64,
+}
+
+impl TryFrom<Columns> for VersionRow {
+    type Error = StoreError;
+
+    fn try_from(row: Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: column::text("dag_version.id", &row.id)?,
+            tenant: column::text("dag_version.tenant", &row.tenant)?,
+            dag_id: column::text("dag_version.dag_id", &row.dag_id)?,
+            number: column::count("dag_version.number", row.number)?,
+            module: column::text("dag_version.module", &row.module)?,
+            module_version: column::count("dag_version.module_version", row.module_version)?,
+            digest: column::text("dag_version.digest", &row.digest)?,
+            spec: row.spec,
+            created_at: Millis(row.created_at),
+        })
+    }
+}
+
+const INSERT: &str = "INSERT INTO dag_version (id, tenant, dag_id, number, module, module_version, digest, spec, \
+     created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+
+/// Creates a version.
+pub async fn insert(db: &mut Session, row: &VersionRow) -> Result<(), StoreError> {
+    let (id, digest) = (row.id.to_string(), row.digest.to_string());
+    on!(db, c => sqlx::query(INSERT).bind(&id).bind(row.tenant.as_str()).bind(row.dag_id.as_str())
+        .bind(i64::from(row.number)).bind(row.module.as_str()).bind(i64::from(row.module_version)).bind(&digest)
+        .bind(&row.spec).bind(row.created_at.0).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}
+
+macro_rules! columns_of_version {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, tenant, dag_id, number, module, module_version, digest, spec, created_at FROM dag_version ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = columns_of_version!("WHERE tenant = $1 AND id = $2");
+
+/// One version by its id.
+pub async fn find(db: &mut Session, tenant: &TenantId, id: DagVersionId) -> Result<Option<VersionRow>, StoreError> {
+    let id = id.to_string();
+    let row: Option<Columns> =
+        on!(db, c => sqlx::query_as(FIND).bind(tenant.as_str()).bind(&id).fetch_optional(&mut *c).await)?;
+    row.map(VersionRow::try_from).transpose()
+}
+
+const LATEST: &str = columns_of_version!("WHERE tenant = $1 AND dag_id = $2 ORDER BY number DESC LIMIT 1");
+
+/// The newest version of a DAG.
+pub async fn latest(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Option<VersionRow>, StoreError> {
+    let row: Option<Columns> =
+        on!(db, c => sqlx::query_as(LATEST).bind(tenant.as_str()).bind(dag.as_str()).fetch_optional(&mut *c).await)?;
+    row.map(VersionRow::try_from).transpose()
+}
+
+const NUMBERED: &str = columns_of_version!("WHERE tenant = $1 AND dag_id = $2 AND number = $3");
+
+/// One version by its number.
+pub async fn numbered(
+    db: &mut Session,
+    tenant: &TenantId,
+    dag: &DagId,
+    number: u32,
+) -> Result<Option<VersionRow>, StoreError> {
+    let row: Option<Columns> = on!(db, c => sqlx::query_as(NUMBERED)
+        .bind(tenant.as_str()).bind(dag.as_str()).bind(i64::from(number)).fetch_optional(&mut *c).await)?;
+    row.map(VersionRow::try_from).transpose()
+}
+
+const DIGEST_OF_TASK: &str = "SELECT v.digest FROM work AS w JOIN dag_run AS d ON d.run_key = w.run_key \
+     JOIN dag_version AS v ON v.id = d.version WHERE w.attempt = $1 AND w.tenant = $2 AND w.worker IS NOT NULL";
+
+const DIGEST_OF_PARSE: &str = "SELECT m.digest FROM work AS w JOIN module_version AS m ON m.tenant = w.tenant \
+     AND m.module = w.module AND m.version = w.module_version WHERE w.attempt = $1 AND w.tenant = $2 \
+     AND w.worker IS NOT NULL";
+
+/// The component that a leased attempt is to run.
+pub async fn digest_for(
+    db: &mut Session,
+    tenant: &TenantId,
+    attempt: AttemptId,
+    parses: bool,
+) -> Result<Option<Digest>, StoreError> {
+    let text = if parses { DIGEST_OF_PARSE } else { DIGEST_OF_TASK };
+    let attempt = attempt.to_string();
+    let digest: Option<String> =
+        on!(db, c => sqlx::query_scalar(text).bind(&attempt).bind(tenant.as_str()).fetch_optional(&mut *c).await)?;
+    column::optional("dag_version.digest", digest.as_deref())
+}
+
+const DELETE: &str = "DELETE FROM dag_version WHERE tenant = $1 AND dag_id = $2";
+
+/// Deletes every version of a DAG.
+pub async fn delete(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<(), StoreError> {
+    on!(db, c => sqlx::query(DELETE).bind(tenant.as_str()).bind(dag.as_str()).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}

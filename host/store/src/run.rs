@@ -1,0 +1,282 @@
+//! DAG runs: creating, locking and saving them.
+
+use std::collections::HashSet;
+
+use flow_model::advance::Tally;
+use flow_model::ids::{AttemptId, DagId, DagVersionId, RunId, RunKey, TenantId};
+use flow_model::run::{RunType, TriggeredBy};
+use flow_model::state::RunState;
+use flow_model::time::Millis;
+use flow_model::timetable::DataInterval;
+use serde::Serialize;
+
+use crate::column;
+use crate::dialect::Batch;
+use crate::error::StoreError;
+use crate::pool::Session;
+
+mod columns;
+
+use columns::Columns;
+
+/// A run without its configuration and its note.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its internal key.
+    pub key: RunKey,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its DAG.
+    pub dag_id: DagId,
+    /// Its name.
+    pub run_id: RunId,
+    /// The version of the DAG that it runs.
+    pub version: DagVersionId,
+    /// Where it stands.
+    pub state: RunState,
+    /// What has ended and how.
+    pub tally: Tally,
+    /// What made it.
+    pub run_type: RunType,
+    /// What it stands for.
+    pub logical_date: Option<Millis>,
+    /// The data that it covers.
+    pub interval: Option<DataInterval>,
+    /// When it was due.
+    pub run_after: Millis,
+    /// When it was created, or cleared last.
+    pub queued_at: Millis,
+    /// When it began.
+    pub start_date: Option<Millis>,
+    /// When it ended.
+    pub end_date: Option<Millis>,
+    /// Who asked for it.
+    pub triggered_by: TriggeredBy,
+    /// The name of who asked for it.
+    pub triggering_user: Option<String>,
+}
+
+const INSERT: Batch = batch!(
+    "INSERT INTO dag_run (run_key, tenant, dag_id, run_id, version, state, run_type, logical_date, data_interval_start, \
+     data_interval_end, run_after, queued_at, start_date, end_date, triggered_by, triggering_user, unfinished, \
+     failed_leaves) SELECT r.run_key, r.tenant, r.dag_id, r.run_id, r.version, r.state, r.run_type, r.logical_date, \
+     r.data_interval_start, r.data_interval_end, r.run_after, r.queued_at, r.start_date, r.end_date, r.triggered_by, \
+     r.triggering_user, r.unfinished, r.failed_leaves FROM ",
+    rows(
+        run_key text,
+        tenant text,
+        dag_id text,
+        run_id text,
+        version text,
+        state text,
+        run_type text,
+        logical_date bigint,
+        data_interval_start bigint,
+        data_interval_end bigint,
+        run_after bigint,
+        queued_at bigint,
+        start_date bigint,
+        end_date bigint,
+        triggered_by text,
+        triggering_user text,
+        unfinished bigint,
+        failed_leaves bigint
+    ),
+    " WHERE true ON CONFLICT DO NOTHING RETURNING run_key"
+);
+
+/// Creates runs. Answers which of them are new: one whose run id or logical date is taken is left out.
+pub async fn insert(db: &mut Session, runs: &[RunRow]) -> Result<HashSet<RunKey>, StoreError> {
+    let part: Vec<Columns> = runs.iter().map(Columns::from).collect();
+    let (text, rows) = (db.text(INSERT), column::rows(&part)?);
+    let new: Vec<String> = on!(db, c => sqlx::query_scalar(text).bind(&rows).fetch_all(&mut *c).await)?;
+    new.iter().map(|key| column::text("dag_run.run_key", key)).collect()
+}
+
+const INSERT_CONF: &str = "INSERT INTO dag_run_conf (run_key, tenant, conf) VALUES ($1, $2, $3)";
+
+/// Stores a run's configuration. A run without one is left out.
+pub async fn insert_conf(db: &mut Session, tenant: &TenantId, run: RunKey, conf: &str) -> Result<(), StoreError> {
+    let run = run.to_string();
+    on!(db, c => sqlx::query(INSERT_CONF).bind(&run).bind(tenant.as_str()).bind(conf).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}
+
+const SET_NOTE: &str = "UPDATE dag_run SET note = $3 WHERE tenant = $1 AND run_key = $2";
+
+/// Sets or removes a run's note.
+pub async fn set_note(db: &mut Session, tenant: &TenantId, run: RunKey, note: Option<&str>) -> Result<(), StoreError> {
+    let run = run.to_string();
+    on!(db, c => sqlx::query(SET_NOTE).bind(tenant.as_str()).bind(&run).bind(note).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}
+
+const SAVE: Batch = batch!(
+    "UPDATE dag_run SET state = r.state, unfinished = r.unfinished, failed_leaves = r.failed_leaves, \
+     queued_at = r.queued_at, start_date = r.start_date, end_date = r.end_date FROM ",
+    rows(
+        run_key text,
+        state text,
+        unfinished bigint,
+        failed_leaves bigint,
+        queued_at bigint,
+        start_date bigint,
+        end_date bigint
+    ),
+    " WHERE dag_run.run_key = r.run_key"
+);
+
+/// Writes back what changes of a run. The caller holds the runs' locks.
+pub async fn save(db: &mut Session, runs: &[RunRow]) -> Result<(), StoreError> {
+    let part: Vec<Columns> = runs.iter().map(Columns::from).collect();
+    let (text, rows) = (db.text(SAVE), column::rows(&part)?);
+    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}
+
+macro_rules! columns_of_run {
+    ($rest:literal) => {
+        concat!(
+            "SELECT run_key, tenant, dag_id, run_id, version, state, run_type, logical_date, data_interval_start, ",
+            "data_interval_end, run_after, queued_at, start_date, end_date, triggered_by, triggering_user, unfinished, ",
+            "failed_leaves FROM dag_run ",
+            $rest
+        )
+    };
+}
+
+const LOCK_OF_ATTEMPTS: Batch = batch!(
+    columns_of_run!("WHERE run_key IN (SELECT w.run_key FROM "),
+    rows(attempt text),
+    " CROSS JOIN work AS w WHERE w.attempt = r.attempt) ORDER BY run_key",
+    locking
+);
+
+#[derive(Serialize)]
+struct AttemptColumn {
+    attempt: AttemptId,
+}
+
+/// Locks the runs that these attempts belong to, in the one order that everybody locks runs in.
+pub async fn lock_of_attempts(db: &mut Session, attempts: &[AttemptId]) -> Result<Vec<RunRow>, StoreError> {
+    let part: Vec<_> = attempts.iter().map(|&attempt| AttemptColumn { attempt }).collect();
+    let (text, rows) = (db.text(LOCK_OF_ATTEMPTS), column::rows(&part)?);
+    let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    loaded.into_iter().map(RunRow::try_from).collect()
+}
+
+const LOCK: Batch = locking!(columns_of_run!("WHERE tenant = $1 AND dag_id = $2 AND run_id = $3"));
+
+/// Locks one run by its name.
+pub async fn lock(db: &mut Session, tenant: &TenantId, dag: &DagId, run: &RunId) -> Result<Option<RunRow>, StoreError> {
+    let text = db.text(LOCK);
+    let loaded: Option<Columns> = on!(db, c => sqlx::query_as(text)
+        .bind(tenant.as_str()).bind(dag.as_str()).bind(run.as_str()).fetch_optional(&mut *c).await)?;
+    loaded.map(RunRow::try_from).transpose()
+}
+
+const FIND: &str = columns_of_run!("WHERE tenant = $1 AND dag_id = $2 AND run_id = $3");
+
+/// One run by its name.
+pub async fn find(db: &mut Session, tenant: &TenantId, dag: &DagId, run: &RunId) -> Result<Option<RunRow>, StoreError> {
+    let loaded: Option<Columns> = on!(db, c => sqlx::query_as(FIND)
+        .bind(tenant.as_str()).bind(dag.as_str()).bind(run.as_str()).fetch_optional(&mut *c).await)?;
+    loaded.map(RunRow::try_from).transpose()
+}
+
+const LOCK_QUEUED: Batch =
+    locking!(columns_of_run!("WHERE tenant = $1 AND dag_id = $2 AND state = 'queued' ORDER BY run_key LIMIT $3"));
+
+/// Locks the oldest runs of a DAG that have not begun.
+pub async fn lock_queued(
+    db: &mut Session,
+    tenant: &TenantId,
+    dag: &DagId,
+    limit: u32,
+) -> Result<Vec<RunRow>, StoreError> {
+    let text = db.text(LOCK_QUEUED);
+    let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text)
+        .bind(tenant.as_str()).bind(dag.as_str()).bind(i64::from(limit)).fetch_all(&mut *c).await)?;
+    loaded.into_iter().map(RunRow::try_from).collect()
+}
+
+const LAST_SCHEDULED: &str = "SELECT data_interval_start, data_interval_end FROM dag_run WHERE tenant = $1 \
+     AND dag_id = $2 AND run_type = 'scheduled' AND data_interval_start IS NOT NULL \
+     AND data_interval_end IS NOT NULL ORDER BY logical_date DESC LIMIT 1";
+
+/// The data interval of the latest scheduled run of a DAG.
+pub async fn last_scheduled(
+    db: &mut Session,
+    tenant: &TenantId,
+    dag: &DagId,
+) -> Result<Option<DataInterval>, StoreError> {
+    let found: Option<(i64, i64)> = on!(db, c => sqlx::query_as(LAST_SCHEDULED)
+        .bind(tenant.as_str()).bind(dag.as_str()).fetch_optional(&mut *c).await)?;
+    Ok(found.map(|(start, end)| DataInterval { start: Millis(start), end: Millis(end) }))
+}
+
+const PREVIOUS_SUCCESS: &str = "SELECT logical_date FROM dag_run WHERE tenant = $1 AND dag_id = $2 AND state = 'success' \
+     AND logical_date < $3 ORDER BY logical_date DESC LIMIT 1";
+
+/// The latest logical date before `before` of a successful run of the DAG.
+pub async fn previous_success(
+    db: &mut Session,
+    tenant: &TenantId,
+    dag: &DagId,
+    before: Millis,
+) -> Result<Option<Millis>, StoreError> {
+    let found: Option<i64> = on!(db, c => sqlx::query_scalar(PREVIOUS_SUCCESS)
+        .bind(tenant.as_str()).bind(dag.as_str()).bind(before.0).fetch_optional(&mut *c).await)?;
+    Ok(found.map(Millis))
+}
+
+const COUNTS: &str = "SELECT state, COUNT(*) FROM dag_run WHERE tenant = $1 AND dag_id = $2 GROUP BY state";
+
+/// How many runs of a DAG are in each state.
+pub async fn counts(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Vec<(RunState, u64)>, StoreError> {
+    let found: Vec<(String, i64)> = on!(db, c => sqlx::query_as(COUNTS)
+        .bind(tenant.as_str()).bind(dag.as_str()).fetch_all(&mut *c).await)?;
+    found
+        .into_iter()
+        .map(|(state, n)| {
+            Ok((column::named("dag_run.state", &state, RunState::from_name)?, column::count("dag_run.count", n)?))
+        })
+        .collect()
+}
+
+/// What tasks need of their run, besides its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunWithConf {
+    /// The run.
+    pub run: RunRow,
+    /// Its configuration; `None` for an empty one.
+    pub conf: Option<String>,
+}
+
+const WITH_CONF: Batch = batch!(
+    "SELECT d.run_key, d.tenant, d.dag_id, d.run_id, d.version, d.state, d.run_type, d.logical_date, \
+     d.data_interval_start, d.data_interval_end, d.run_after, d.queued_at, d.start_date, d.end_date, d.triggered_by, \
+     d.triggering_user, d.unfinished, d.failed_leaves, c.conf FROM ",
+    rows(run_key text),
+    " CROSS JOIN dag_run AS d LEFT JOIN dag_run_conf AS c ON c.run_key = d.run_key WHERE d.run_key = r.run_key"
+);
+
+#[derive(Serialize)]
+struct KeyColumn {
+    run_key: RunKey,
+}
+
+#[derive(sqlx::FromRow)]
+struct WithConf {
+    #[sqlx(flatten)]
+    run: Columns,
+    conf: Option<String>,
+}
+
+/// These runs with their configuration.
+pub async fn with_conf(db: &mut Session, runs: &[RunKey]) -> Result<Vec<RunWithConf>, StoreError> {
+    let part: Vec<_> = runs.iter().map(|&run_key| KeyColumn { run_key }).collect();
+    let (text, rows) = (db.text(WITH_CONF), column::rows(&part)?);
+    let loaded: Vec<WithConf> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    loaded.into_iter().map(|row| Ok(RunWithConf { run: row.run.try_into()?, conf: row.conf })).collect()
+}

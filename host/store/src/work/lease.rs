@@ -1,0 +1,91 @@
+//! Leases: who holds an attempt and until when.
+
+use flow_model::ids::{AttemptId, JobId, TenantId};
+use flow_model::time::Millis;
+use serde::Serialize;
+
+use super::attempt_rows;
+use crate::column;
+use crate::dialect::Batch;
+use crate::error::StoreError;
+use crate::pool::Session;
+
+/// A leased attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Until when it is leased.
+    pub until: Millis,
+}
+
+const LEASES: Batch = batch!(
+    "SELECT w.attempt, w.tenant, w.lease_until FROM ",
+    rows(attempt text),
+    " CROSS JOIN work AS w WHERE w.attempt = r.attempt AND w.worker IS NOT NULL"
+);
+
+/// The leases of these attempts with their tenants; an attempt that is not there is fenced.
+pub async fn leases(db: &mut Session, attempts: &[AttemptId]) -> Result<Vec<(Lease, TenantId)>, StoreError> {
+    let (text, rows) = (db.text(LEASES), attempt_rows(attempts)?);
+    let found: Vec<(String, String, i64)> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    found
+        .into_iter()
+        .map(|(attempt, tenant, until)| {
+            let lease = Lease { attempt: column::text("work.attempt", &attempt)?, until: Millis(until) };
+            Ok((lease, column::text("work.tenant", &tenant)?))
+        })
+        .collect()
+}
+
+const RENEW: Batch = batch!(
+    "UPDATE work SET lease_until = $2 FROM ",
+    rows(attempt text),
+    " WHERE work.attempt = r.attempt AND work.worker IS NOT NULL RETURNING work.attempt"
+);
+
+/// Extends leases to `until`. Answers which attempts still count.
+pub async fn renew(db: &mut Session, attempts: &[AttemptId], until: Millis) -> Result<Vec<AttemptId>, StoreError> {
+    let (text, rows) = (db.text(RENEW), attempt_rows(attempts)?);
+    let renewed: Vec<String> =
+        on!(db, c => sqlx::query_scalar(text).bind(&rows).bind(until.0).fetch_all(&mut *c).await)?;
+    renewed.iter().map(|attempt| column::text("work.attempt", attempt)).collect()
+}
+
+const EXPIRED: &str =
+    "SELECT attempt FROM work WHERE worker IS NOT NULL AND lease_until <= $1 ORDER BY lease_until LIMIT $2";
+
+/// Attempts whose lease has expired, at most `limit`.
+pub async fn expired(db: &mut Session, now: Millis, limit: u32) -> Result<Vec<AttemptId>, StoreError> {
+    let limit = i64::from(limit);
+    let found: Vec<String> =
+        on!(db, c => sqlx::query_scalar(EXPIRED).bind(now.0).bind(limit).fetch_all(&mut *c).await)?;
+    found.iter().map(|attempt| column::text("work.attempt", attempt)).collect()
+}
+
+const NEXT_EXPIRY: &str = "SELECT MIN(lease_until) FROM work WHERE worker IS NOT NULL";
+
+/// When the next lease expires.
+pub async fn next_expiry(db: &mut Session) -> Result<Option<Millis>, StoreError> {
+    let at: Option<i64> = on!(db, c => sqlx::query_scalar(NEXT_EXPIRY).fetch_one(&mut *c).await)?;
+    Ok(column::instant(at))
+}
+
+#[derive(Serialize)]
+struct WorkerColumn {
+    worker: JobId,
+}
+
+const EXPIRE: Batch = batch!(
+    "UPDATE work SET lease_until = $2 WHERE worker IN (SELECT r.worker FROM ",
+    rows(worker text),
+    ") AND lease_until > $2"
+);
+
+/// Ends the leases of workers that are known to be gone.
+pub async fn expire_workers(db: &mut Session, workers: &[JobId], now: Millis) -> Result<(), StoreError> {
+    let part: Vec<_> = workers.iter().map(|&worker| WorkerColumn { worker }).collect();
+    let (text, rows) = (db.text(EXPIRE), column::rows(&part)?);
+    on!(db, c => sqlx::query(text).bind(&rows).bind(now.0).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! XComs: values that task instances hand to each other.
+
+use flow_model::graph::TaskIndex;
+use flow_model::ids::{AttemptId, EntryKey, RunKey, TenantId};
+use flow_model::time::Millis;
+use serde::Serialize;
+
+use crate::column;
+use crate::dialect::Batch;
+use crate::error::StoreError;
+use crate::pool::Session;
+use crate::task_instance::TaskKey;
+
+/// The key of what a task returned.
+pub const RETURN_VALUE: &str = "return_value";
+
+/// A value to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewXcom {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Which task instance it comes from.
+    pub task: TaskKey,
+    /// Under which key.
+    pub key: EntryKey,
+    /// One JSON text.
+    pub value: String,
+}
+
+#[derive(Serialize)]
+struct Columns<'a> {
+    run_key: RunKey,
+    task_index: u32,
+    map_index: i64,
+    key: &'a str,
+    tenant: &'a str,
+    value: &'a str,
+}
+
+const PUT: Batch = batch!(
+    "INSERT INTO xcom (run_key, task_index, map_index, key, tenant, value, created_at) SELECT r.run_key, r.task_index, \
+     r.map_index, r.key, r.tenant, r.value, $2 FROM ",
+    rows(run_key text, task_index bigint, map_index bigint, key text, tenant text, value text),
+    " WHERE true ON CONFLICT (run_key, task_index, map_index, key) DO UPDATE SET value = excluded.value, \
+     created_at = excluded.created_at"
+);
+
+/// Stores values, each replacing an earlier one of the same key. No two are of the same task instance and key.
+pub async fn put(db: &mut Session, xcoms: &[NewXcom], now: Millis) -> Result<(), StoreError> {
+    for part in xcoms.chunks(column::ROWS_PER_STATEMENT) {
+        let part: Vec<_> = part
+            .iter()
+            .map(|xcom| Columns {
+                run_key: xcom.task.run,
+                task_index: xcom.task.task.0,
+                map_index: column::map_index(xcom.task.map_index),
+                key: xcom.key.as_str(),
+                tenant: xcom.tenant.as_str(),
+                value: &xcom.value,
+            })
+            .collect();
+        let (text, rows) = (db.text(PUT), column::rows(&part)?);
+        on!(db, c => sqlx::query(text).bind(&rows).bind(now.0).execute(&mut *c).await.map(drop))?;
+    }
+    Ok(())
+}
+
+const CLEAR: Batch = batch!(
+    "DELETE FROM xcom WHERE (run_key, task_index, map_index) IN (SELECT r.run_key, r.task_index, r.map_index FROM ",
+    rows(run_key text, task_index bigint, map_index bigint),
+    ")"
+);
+
+#[derive(Serialize)]
+struct KeyColumns {
+    run_key: RunKey,
+    task_index: u32,
+    map_index: i64,
+}
+
+impl From<&TaskKey> for KeyColumns {
+    fn from(key: &TaskKey) -> Self {
+        Self { run_key: key.run, task_index: key.task.0, map_index: column::map_index(key.map_index) }
+    }
+}
+
+/// Removes everything that these task instances stored.
+pub async fn clear(db: &mut Session, tasks: &[TaskKey]) -> Result<(), StoreError> {
+    for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
+        let part: Vec<KeyColumns> = part.iter().map(KeyColumns::from).collect();
+        let (text, rows) = (db.text(CLEAR), column::rows(&part)?);
+        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    }
+    Ok(())
+}
+
+const RETURNED: Batch = batch!(
+    "SELECT x.run_key, x.task_index, x.value FROM ",
+    rows(run_key text, task_index bigint, map_index bigint),
+    " CROSS JOIN xcom AS x WHERE x.run_key = r.run_key AND x.task_index = r.task_index AND x.map_index = r.map_index \
+     AND x.key = 'return_value'"
+);
+
+/// What these task instances returned; one that returned nothing is left out.
+pub async fn returned(db: &mut Session, tasks: &[TaskKey]) -> Result<Vec<((RunKey, TaskIndex), String)>, StoreError> {
+    let mut values = Vec::with_capacity(tasks.len());
+    for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
+        let part: Vec<KeyColumns> = part.iter().map(KeyColumns::from).collect();
+        let (text, rows) = (db.text(RETURNED), column::rows(&part)?);
+        let found: Vec<(String, i64, String)> =
+            on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+        for (run, task, value) in found {
+            let task = TaskIndex(column::count("xcom.task_index", task)?);
+            values.push(((column::text("xcom.run_key", &run)?, task), value));
+        }
+    }
+    Ok(values)
+}
+
+const OF_TASK: &str = "SELECT x.value FROM work AS w JOIN xcom AS x ON x.run_key = w.run_key WHERE w.attempt = $1 \
+     AND w.tenant = $2 AND x.tenant = $2 AND x.task_index = $3 AND x.key = $4 \
+     AND (x.map_index = $5 OR $5 IS NULL) ORDER BY x.map_index";
+
+/// What a task of the attempt's own run stored under `key`: of one map index, or of all in map order.
+pub async fn of_task(
+    db: &mut Session,
+    (tenant, attempt): (&TenantId, AttemptId),
+    task: TaskIndex,
+    key: &EntryKey,
+    map_index: Option<i64>,
+) -> Result<Vec<String>, StoreError> {
+    let (attempt, task) = (attempt.to_string(), i64::from(task.0));
+    on!(db, c => sqlx::query_scalar(OF_TASK).bind(&attempt).bind(tenant.as_str()).bind(task).bind(key.as_str())
+        .bind(map_index).fetch_all(&mut *c).await.map_err(StoreError::from))
+}
