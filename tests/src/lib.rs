@@ -1,1 +1,12 @@
-//! Checks of the house as a whole: tidy rules, end to end over HTTP, benchmarks.
+//! A running flow-host, seen from outside: what the end-to-end tests and the benchmarks drive.
+//!
+//! Nothing here knows the inside. The host is the real binary in a process of its own, modules are real components, and
+//! everything is said over HTTP.
+
+mod client;
+mod components;
+mod host;
+
+pub use client::{Answer, Client};
+pub use components::component;
+pub use host::{Host, Options, binary};

@@ -1,0 +1,122 @@
+//! One `flow-host serve` process with a data folder of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use crate::client::Client;
+
+/// A running host. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Host {
+    process: Child,
+    url: String,
+    options: Options,
+}
+
+/// How to start a host.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The data folder; it outlives the host, so that another one can go on with it.
+    pub data: PathBuf,
+    /// A PostgreSQL database; SQLite in the data folder without one.
+    pub database_url: Option<String>,
+    /// Further flags of `serve`.
+    pub flags: Vec<String>,
+}
+
+/// The `flow-host` binary of the profile that the caller was built with.
+///
+/// # Panics
+///
+/// If it cannot be built.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--bin", "flow-host", "--profile", profile])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "flow-host does not build");
+        // Tests run in `TARGET/PROFILE/deps`, programs in `TARGET/PROFILE`.
+        let here = std::env::current_exe().expect("a program has a path");
+        let found = here.ancestors().skip(1).map(|folder| folder.join("flow-host")).find(|file| file.is_file());
+        found.expect("flow-host was built beside this program")
+    })
+}
+
+impl Host {
+    /// Starts a host on a free port and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// If it ends before it is ready; what it said is on standard error.
+    pub fn start(options: Options) -> Self {
+        let mut command = Command::new(binary());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&options.data);
+        if let Some(url) = &options.database_url {
+            command.args(["--database-url", url]);
+        }
+        let mut process = command.args(&options.flags).stdout(Stdio::piped()).spawn().expect("flow-host starts");
+        let output = BufReader::new(process.stdout.take().expect("standard output is piped"));
+        let ready =
+            output.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
+        let url = ready.unwrap_or_else(|| panic!("flow-host ended before it listened: {:?}", process.wait()));
+        Self { process, url, options }
+    }
+
+    /// Where it listens, such as `http://127.0.0.1:40123`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The platform administrator.
+    ///
+    /// # Panics
+    ///
+    /// If the host did not leave the token where it says.
+    pub fn administrator(&self) -> Client {
+        let file = self.options.data.join("admin-token");
+        let token = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        Client::new(&self.url, token.trim())
+    }
+
+    /// A new tenant, seen by its first member.
+    pub async fn tenant(&self, name: &str) -> Client {
+        let password = "correct horse battery staple";
+        let admin = serde_json::json!({"username": "admin", "password": password});
+        let body = serde_json::json!({"name": name, "admin": admin});
+        self.administrator().post("/api/v2/tenants", &body).await.expect(201);
+        self.log_in(&format!("admin@{name}"), password).await
+    }
+
+    /// A member of a tenant.
+    pub async fn log_in(&self, username: &str, password: &str) -> Client {
+        let body = serde_json::json!({"username": username, "password": password});
+        let answer = Client::new(&self.url, "").post("/auth/token", &body).await.expect(201);
+        Client::new(&self.url, answer["access_token"].as_str().expect("an access token"))
+    }
+
+    /// Ends it as a power cut would, and starts another one on the same data.
+    pub fn kill_and_restart(mut self) -> Self {
+        self.process.kill().expect("the process can be killed");
+        self.process.wait().expect("the process can be waited for");
+        Self::start(self.options.clone())
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // It may have ended already, which is what is wanted.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
