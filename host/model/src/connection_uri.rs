@@ -1,6 +1,10 @@
 //! A connection as one URI, `type://login:password@host:port/schema?extra`, as Airflow writes it.
 
+mod parse;
+
 use std::fmt::Write as _;
+
+pub use parse::InvalidConnectionUri;
 
 use crate::call::ConnectionDetails;
 

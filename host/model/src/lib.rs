@@ -6,7 +6,7 @@
 pub mod advance;
 pub mod call;
 mod coded;
-mod connection_uri;
+pub mod connection_uri;
 pub mod cron;
 pub mod dag;
 pub mod fairness;
