@@ -107,6 +107,7 @@ impl From<StoreError> for ServiceError {
         match error {
             StoreError::Exists(what) => Self::conflict(what, "it exists already"),
             StoreError::Unavailable(reason) => Self::Unavailable(reason),
+            StoreError::Unsortable { .. } => Self::invalid("order_by", error.to_string()),
             StoreError::Inconsistent { .. } | StoreError::Statement(_) | StoreError::Migrate(_) => {
                 tracing::error!(code = error.code(), %error, "the store failed");
                 Self::Internal

@@ -17,6 +17,14 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A list cannot be sorted as was asked.
+    #[error("cannot sort by {field:?}; sort by one of: {accepted}")]
+    Unsortable {
+        /// The field that was asked for.
+        field: String,
+        /// The fields there are.
+        accepted: String,
+    },
     /// A statement failed in a way that is a bug of ours.
     #[error("a statement failed: {0}")]
     Statement(#[source] sqlx::Error),
@@ -32,6 +40,7 @@ impl StoreError {
             Self::Exists(_) => "exists",
             Self::Unavailable(_) => "database-unavailable",
             Self::Inconsistent { .. } => "database-inconsistent",
+            Self::Unsortable { .. } => "unsortable",
             Self::Statement(_) => "database-statement",
             Self::Migrate(_) => "database-migration",
         }

@@ -160,3 +160,14 @@ CREATE TABLE event_log (
 );
 
 CREATE INDEX event_log_by_tenant ON event_log (tenant, id);
+
+CREATE TABLE task_state (
+    run_key    TEXT NOT NULL,
+    task_index BIGINT NOT NULL,
+    map_index  BIGINT NOT NULL,
+    key        TEXT NOT NULL,
+    tenant     TEXT NOT NULL,
+    value      TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (run_key, task_index, map_index, key)
+);

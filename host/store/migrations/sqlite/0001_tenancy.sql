@@ -100,7 +100,7 @@ CREATE TABLE blob (
     CONSTRAINT blob_size_valid CHECK (size > 0)
 );
 
--- current_version is the newest one whose DAGs were accepted, or the one rolled back to; last_version the newest tried.
+-- current_version is the newest one whose DAGs were accepted; last_version the newest one, accepted or not.
 CREATE TABLE module (
     tenant          TEXT NOT NULL REFERENCES tenant (name) ON DELETE CASCADE,
     name            TEXT NOT NULL,
@@ -167,3 +167,15 @@ CREATE TABLE event_log (
 );
 
 CREATE INDEX event_log_by_tenant ON event_log (tenant, id);
+
+-- What a task instance remembers between its tries; see 0002_runs.sql for its key.
+CREATE TABLE task_state (
+    run_key    TEXT NOT NULL,
+    task_index BIGINT NOT NULL,
+    map_index  BIGINT NOT NULL,
+    key        TEXT NOT NULL,
+    tenant     TEXT NOT NULL,
+    value      TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (run_key, task_index, map_index, key)
+) WITHOUT ROWID;

@@ -1,0 +1,218 @@
+//! Connections, their passwords and extras sealed.
+
+use flow_model::ids::{AttemptId, ConnectionId, TenantId};
+use flow_model::rest::{Page, PageRequest};
+use flow_model::time::Millis;
+
+use crate::column;
+use crate::error::StoreError;
+use crate::listing::{Sort, by, by_nullable, like, page_of};
+use crate::pool::Session;
+
+/// A connection whose secret parts are sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedConnection {
+    /// Its id.
+    pub id: ConnectionId,
+    /// What kind of system it is.
+    pub conn_type: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Host name or address.
+    pub host: Option<String>,
+    /// TCP port.
+    pub port: Option<u16>,
+    /// Database, schema or scheme.
+    pub schema: Option<String>,
+    /// User name.
+    pub login: Option<String>,
+    /// Password, sealed for this tenant and connection.
+    pub password: Option<Vec<u8>>,
+    /// Everything else, sealed for this tenant and connection.
+    pub extra: Option<Vec<u8>>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    conn_id: String,
+    conn_type: String,
+    description: Option<String>,
+    host: Option<String>,
+    port: Option<i64>,
+    db_schema: Option<String>,
+    login: Option<String>,
+    password_sealed: Option<Vec<u8>>,
+    extra_sealed: Option<Vec<u8>>,
+}
+
+impl TryFrom<Row> for SealedConnection {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: column::text("connection.conn_id", &row.conn_id)?,
+            conn_type: row.conn_type,
+            description: row.description,
+            host: row.host,
+            port: row.port.map(|port| column::count("connection.port", port)).transpose()?,
+            schema: row.db_schema,
+            login: row.login,
+            password: row.password_sealed,
+            extra: row.extra_sealed,
+        })
+    }
+}
+
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT conn_id, conn_type, description, host, port, db_schema, login, password_sealed, extra_sealed
+            FROM connection ",
+            $rest
+        )
+    };
+}
+
+const GET: &str = columns!("WHERE tenant = $1 AND conn_id = $2");
+
+/// One connection.
+pub async fn get(
+    db: &mut Session,
+    tenant: &TenantId,
+    id: &ConnectionId,
+) -> Result<Option<SealedConnection>, StoreError> {
+    let row: Option<Row> = on!(db, c => {
+        sqlx::query_as(GET).bind(tenant.as_str()).bind(id.as_str()).fetch_optional(&mut *c).await?
+    });
+    row.map(SealedConnection::try_from).transpose()
+}
+
+const GET_FOR: &str = columns!(
+    "WHERE tenant = $1 AND conn_id = $2
+    AND EXISTS (SELECT 1 FROM work WHERE work.tenant = $1 AND work.attempt = $3 AND work.worker IS NOT NULL)"
+);
+
+/// One connection for an attempt that holds a lease; `None` without such a connection or without a lease.
+pub async fn get_for(
+    db: &mut Session,
+    tenant: &TenantId,
+    attempt: AttemptId,
+    id: &ConnectionId,
+) -> Result<Option<SealedConnection>, StoreError> {
+    let row: Option<Row> = on!(db, c => {
+        sqlx::query_as(GET_FOR)
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .bind(attempt.to_string())
+            .fetch_optional(&mut *c)
+            .await?
+    });
+    row.map(SealedConnection::try_from).transpose()
+}
+
+const COUNT: &str = "SELECT COUNT(*) FROM connection
+    WHERE tenant = $1 AND ($2 IS NULL OR LOWER(conn_id) LIKE $2 ESCAPE '\\')";
+const LIST: &str = columns!("WHERE tenant = $1 AND ($2 IS NULL OR LOWER(conn_id) LIKE $2 ESCAPE '\\')");
+const SORTS: &[Sort] = &[
+    by("connection_id", "conn_id"),
+    by("conn_id", "conn_id"),
+    by("id", "conn_id"),
+    by("conn_type", "conn_type"),
+    by_nullable("description", "description"),
+    by_nullable("host", "host"),
+    by_nullable("port", "port"),
+];
+
+/// How many connections a tenant has whose ids match `pattern`.
+pub async fn count(db: &mut Session, tenant: &TenantId, pattern: Option<&str>) -> Result<u64, StoreError> {
+    let total: i64 = on!(db, c => {
+        sqlx::query_scalar(COUNT).bind(tenant.as_str()).bind(like(pattern)).fetch_one(&mut *c).await?
+    });
+    column::count("connection", total)
+}
+
+/// The connections whose ids match `pattern`, by id unless the page says otherwise.
+pub async fn list(
+    db: &mut Session,
+    tenant: &TenantId,
+    pattern: Option<&str>,
+    page: &PageRequest,
+) -> Result<Page<SealedConnection>, StoreError> {
+    let list = page_of(LIST, page, SORTS)?;
+    let total = count(db, tenant, pattern).await?;
+    let rows: Vec<Row> = on!(db, c => {
+        sqlx::query_as(list)
+            .bind(tenant.as_str())
+            .bind(like(pattern))
+            .bind(i64::from(page.limit))
+            .bind(i64::from(page.offset))
+            .fetch_all(&mut *c)
+            .await?
+    });
+    let entries = rows.into_iter().map(SealedConnection::try_from).collect::<Result<_, _>>()?;
+    Ok(Page { entries, total })
+}
+
+const INSERT: &str = "INSERT INTO connection (tenant, conn_id, conn_type, description, host, port, db_schema, login,
+        password_sealed, extra_sealed, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT (tenant, conn_id) DO NOTHING";
+const UPDATE: &str = "UPDATE connection SET conn_type = $3, description = $4, host = $5, port = $6, db_schema = $7,
+        login = $8, password_sealed = $9, extra_sealed = $10, updated_at = $11
+    WHERE tenant = $1 AND conn_id = $2";
+
+/// Adds a connection; `false` if its id is taken.
+pub async fn insert(
+    db: &mut Session,
+    tenant: &TenantId,
+    connection: &SealedConnection,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    write(db, INSERT, tenant, connection, now).await
+}
+
+/// Replaces a connection; `false` if there is none of its id.
+pub async fn update(
+    db: &mut Session,
+    tenant: &TenantId,
+    connection: &SealedConnection,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    write(db, UPDATE, tenant, connection, now).await
+}
+
+async fn write(
+    db: &mut Session,
+    statement: &'static str,
+    tenant: &TenantId,
+    connection: &SealedConnection,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    let rows = on!(db, c => {
+        sqlx::query(statement)
+            .bind(tenant.as_str())
+            .bind(connection.id.as_str())
+            .bind(connection.conn_type.as_str())
+            .bind(connection.description.as_deref())
+            .bind(connection.host.as_deref())
+            .bind(connection.port.map(i64::from))
+            .bind(connection.schema.as_deref())
+            .bind(connection.login.as_deref())
+            .bind(connection.password.as_deref())
+            .bind(connection.extra.as_deref())
+            .bind(now.0)
+            .execute(&mut *c)
+            .await?
+            .rows_affected()
+    });
+    Ok(rows == 1)
+}
+
+const DELETE: &str = "DELETE FROM connection WHERE tenant = $1 AND conn_id = $2";
+
+/// Removes a connection; `false` if there is none of its id.
+pub async fn delete(db: &mut Session, tenant: &TenantId, id: &ConnectionId) -> Result<bool, StoreError> {
+    let rows = on!(db, c => {
+        sqlx::query(DELETE).bind(tenant.as_str()).bind(id.as_str()).execute(&mut *c).await?.rows_affected()
+    });
+    Ok(rows == 1)
+}

@@ -1,0 +1,124 @@
+//! Why the newest upload of a module was not accepted: at most one row per module.
+
+use flow_model::ids::{ModuleName, TenantId};
+use flow_model::rest::import_errors::ImportError;
+use flow_model::rest::{Page, PageRequest};
+use flow_model::time::Millis;
+
+use crate::column;
+use crate::error::StoreError;
+use crate::listing::{Sort, by, like, page_of};
+use crate::pool::Session;
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    module: String,
+    occurred_at: i64,
+    filename: String,
+    message: String,
+}
+
+impl From<Row> for ImportError {
+    fn from(row: Row) -> Self {
+        Self {
+            import_error_id: row.id,
+            timestamp: Millis(row.occurred_at),
+            filename: row.filename,
+            bundle_name: row.module,
+            stack_trace: row.message,
+        }
+    }
+}
+
+/// An upload that was not accepted.
+#[derive(Debug, Clone)]
+pub struct NewImportError<'a> {
+    /// Of which module.
+    pub module: &'a ModuleName,
+    /// Its version.
+    pub version: u32,
+    /// When it was refused.
+    pub at: Millis,
+    /// The source file, or the module's name.
+    pub filename: &'a str,
+    /// Why.
+    pub message: &'a str,
+}
+
+const PUT: &str = "INSERT INTO import_error (tenant, module, version, occurred_at, filename, message)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+const CLEAR: &str = "DELETE FROM import_error WHERE tenant = $1 AND module = $2";
+
+/// Records the error in place of the module's former one.
+pub async fn put(db: &mut Session, tenant: &TenantId, error: &NewImportError<'_>) -> Result<(), StoreError> {
+    clear(db, tenant, error.module).await?;
+    on!(db, c => {
+        sqlx::query(PUT)
+            .bind(tenant.as_str())
+            .bind(error.module.as_str())
+            .bind(i64::from(error.version))
+            .bind(error.at.0)
+            .bind(error.filename)
+            .bind(error.message)
+            .execute(&mut *c)
+            .await?;
+    });
+    Ok(())
+}
+
+/// Removes the module's error, if it has one.
+pub async fn clear(db: &mut Session, tenant: &TenantId, module: &ModuleName) -> Result<(), StoreError> {
+    on!(db, c => {
+        sqlx::query(CLEAR).bind(tenant.as_str()).bind(module.as_str()).execute(&mut *c).await?;
+    });
+    Ok(())
+}
+
+const GET: &str = "SELECT id, module, occurred_at, filename, message FROM import_error WHERE tenant = $1 AND id = $2";
+const COUNT: &str = "SELECT COUNT(*) FROM import_error
+    WHERE tenant = $1 AND ($2 IS NULL OR LOWER(filename) LIKE $2 ESCAPE '\\')";
+const LIST: &str = "SELECT id, module, occurred_at, filename, message FROM import_error
+    WHERE tenant = $1 AND ($2 IS NULL OR LOWER(filename) LIKE $2 ESCAPE '\\')";
+const SORTS: &[Sort] = &[
+    by("import_error_id", "id"),
+    by("id", "id"),
+    by("timestamp", "occurred_at"),
+    by("filename", "filename"),
+    by("bundle_name", "module"),
+    by("stacktrace", "message"),
+];
+
+/// One import error of a tenant.
+pub async fn get(db: &mut Session, tenant: &TenantId, id: i64) -> Result<Option<ImportError>, StoreError> {
+    let row: Option<Row> =
+        on!(db, c => sqlx::query_as(GET).bind(tenant.as_str()).bind(id).fetch_optional(&mut *c).await?);
+    Ok(row.map(ImportError::from))
+}
+
+/// The import errors of a tenant whose file names match `pattern`, oldest first unless the page says otherwise.
+pub async fn list(
+    db: &mut Session,
+    tenant: &TenantId,
+    pattern: Option<&str>,
+    page: &PageRequest,
+) -> Result<Page<ImportError>, StoreError> {
+    let list = page_of(LIST, page, SORTS)?;
+    let pattern = like(pattern);
+    let total: i64 = on!(db, c => {
+        sqlx::query_scalar(COUNT).bind(tenant.as_str()).bind(pattern.as_deref()).fetch_one(&mut *c).await?
+    });
+    let rows: Vec<Row> = on!(db, c => {
+        sqlx::query_as(list)
+            .bind(tenant.as_str())
+            .bind(pattern.as_deref())
+            .bind(i64::from(page.limit))
+            .bind(i64::from(page.offset))
+            .fetch_all(&mut *c)
+            .await?
+    });
+    Ok(Page {
+        entries: rows.into_iter().map(ImportError::from).collect(),
+        total: column::count("import_error", total)?,
+    })
+}

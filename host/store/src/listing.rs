@@ -1,0 +1,98 @@
+//! How lists are sorted, cut and searched: the one place where the text of a statement is put together at run time.
+//!
+//! Only parts written here or in a list of [`Sort`]s enter it. The limit and the offset are bound last.
+
+use flow_model::rest::PageRequest;
+use sqlx::AssertSqlSafe;
+
+use crate::error::StoreError;
+
+/// A field that a list can be sorted by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sort {
+    field: &'static str,
+    column: &'static str,
+    nullable: bool,
+}
+
+/// A field whose column is never NULL.
+pub(crate) const fn by(field: &'static str, column: &'static str) -> Sort {
+    Sort { field, column, nullable: false }
+}
+
+/// A field whose column may be NULL; such rows come last.
+pub(crate) const fn by_nullable(field: &'static str, column: &'static str) -> Sort {
+    Sort { field, column, nullable: true }
+}
+
+/// `select` with its order, limit and offset. Rows that sort alike, and lists of no wanted order, go by the first of
+/// `sorts`, so that pages neither overlap nor leave out.
+pub(crate) fn page_of(
+    select: &'static str,
+    page: &PageRequest,
+    sorts: &[Sort],
+) -> Result<AssertSqlSafe<String>, StoreError> {
+    let mut order = Vec::with_capacity(page.order_by.len() + 1);
+    for wanted in &page.order_by {
+        let (field, direction) = wanted.strip_prefix('-').map_or((wanted.as_str(), ""), |field| (field, " DESC"));
+        let sort = sorts.iter().find(|sort| sort.field == field).ok_or_else(|| unsortable(field, sorts))?;
+        let nulls = if sort.nullable { " NULLS LAST" } else { "" };
+        order.push(format!("{}{direction}{nulls}", sort.column));
+    }
+    if let Some(tie) = sorts.first() {
+        order.push(tie.column.to_owned());
+    }
+    let (limit, offset) = (parameters(select) + 1, parameters(select) + 2);
+    Ok(AssertSqlSafe(format!("{select} ORDER BY {} LIMIT ${limit} OFFSET ${offset}", order.join(", "))))
+}
+
+/// The highest number among the parameters of `select`.
+fn parameters(select: &str) -> u32 {
+    let digits = |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
+    select.split('$').skip(1).filter_map(digits).max().unwrap_or(0)
+}
+
+fn unsortable(field: &str, sorts: &[Sort]) -> StoreError {
+    let accepted: Vec<&str> = sorts.iter().map(|sort| sort.field).collect();
+    StoreError::Unsortable { field: field.chars().take(40).collect(), accepted: accepted.join(", ") }
+}
+
+/// A search text of the API as the operand of `LOWER(column) LIKE $n ESCAPE '\'`: it matches anywhere, `%` and `_` are
+/// wildcards, `~` is everything (Airflow's `*_pattern` parameters).
+pub(crate) fn like(pattern: Option<&str>) -> Option<String> {
+    let pattern = pattern.filter(|pattern| *pattern != "~")?;
+    Some(format!("%{}%", pattern.to_lowercase().replace('\\', "\\\\")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SORTS: &[Sort] = &[by("key", "var_key"), by_nullable("description", "description")];
+
+    fn order(by: &[&str]) -> Result<String, StoreError> {
+        let page = PageRequest { order_by: by.iter().map(ToString::to_string).collect(), ..PageRequest::default() };
+        page_of("SELECT $1", &page, SORTS).map(|sql| sql.0)
+    }
+
+    #[test]
+    fn every_order_ends_in_the_key() {
+        assert_eq!(order(&[]).expect("no field"), "SELECT $1 ORDER BY var_key LIMIT $2 OFFSET $3");
+        assert_eq!(
+            order(&["-description"]).expect("a field"),
+            "SELECT $1 ORDER BY description DESC NULLS LAST, var_key LIMIT $2 OFFSET $3"
+        );
+    }
+
+    #[test]
+    fn nothing_else_enters_the_statement() {
+        let refused = order(&["key; DROP TABLE tenant"]).expect_err("not a field");
+        assert_eq!(refused.to_string(), "cannot sort by \"key; DROP TABLE tenant\"; sort by one of: key, description");
+    }
+
+    #[test]
+    fn a_search_text_cannot_end_in_an_escape() {
+        assert_eq!(like(Some("A\\")).as_deref(), Some("%a\\\\%"));
+        assert_eq!(like(Some("~")), None);
+    }
+}

@@ -1,0 +1,189 @@
+//! Modules: what a tenant uploads under one name.
+
+use flow_model::ids::{ModuleName, TenantId};
+use flow_model::rest::modules::{Module, ModuleDetails, Outline};
+use flow_model::rest::{Page, PageRequest};
+use flow_model::time::Millis;
+
+use crate::column;
+use crate::dialect::Batch;
+use crate::error::StoreError;
+use crate::listing::{Sort, by, like, page_of};
+use crate::pool::Session;
+
+mod version;
+
+pub use version::{
+    NewVersion, VersionEnd, digests, end_version, find_version, insert_version, latest_ready_before, versions,
+};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    name: String,
+    current_version: Option<i64>,
+    last_version: i64,
+    created_at: i64,
+    updated_at: i64,
+    digest: Option<String>,
+    size: Option<i64>,
+    imports: Option<String>,
+    exports: Option<String>,
+    compile_ms: Option<i64>,
+    outline: Option<String>,
+    import_error: Option<String>,
+}
+
+impl TryFrom<Row> for ModuleDetails {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let names = |column, text: Option<String>| text.map_or(Ok(Vec::new()), |text| column::json(column, &text));
+        let outline: Outline = match row.outline {
+            Some(text) => column::json("module_version.outline", &text)?,
+            None => Outline::default(),
+        };
+        let module = Module {
+            name: column::text("module.name", &row.name)?,
+            version: row.current_version.map(|version| column::count("module.current_version", version)).transpose()?,
+            last_version: column::count("module.last_version", row.last_version)?,
+            digest: column::optional("module_version.digest", row.digest.as_deref())?,
+            size: row.size.map(|size| column::count("module_version.size", size)).transpose()?,
+            dags: outline.dags,
+            import_error: row.import_error,
+            created_at: Millis(row.created_at),
+            updated_at: Millis(row.updated_at),
+        };
+        Ok(Self {
+            module,
+            imports: names("module_version.imports", row.imports)?,
+            exports: names("module_version.exports", row.exports)?,
+            uses: outline.uses,
+            compile_ms: row.compile_ms.map(|ms| column::count("module_version.compile_ms", ms)).transpose()?,
+        })
+    }
+}
+
+macro_rules! modules {
+    ($rest:literal) => {
+        concat!(
+            "SELECT m.name, m.current_version, m.last_version, m.created_at, m.updated_at, v.digest, v.size, v.imports,
+                v.exports, v.compile_ms, v.outline, e.message AS import_error
+            FROM module AS m
+            LEFT JOIN module_version AS v
+                ON v.tenant = m.tenant AND v.module = m.name AND v.version = m.current_version
+            LEFT JOIN import_error AS e ON e.tenant = m.tenant AND e.module = m.name ",
+            $rest
+        )
+    };
+}
+
+const GET: &str = modules!("WHERE m.tenant = $1 AND m.name = $2");
+
+/// One module with its current version.
+pub async fn get(db: &mut Session, tenant: &TenantId, name: &ModuleName) -> Result<Option<ModuleDetails>, StoreError> {
+    let row: Option<Row> = on!(db, c => {
+        sqlx::query_as(GET).bind(tenant.as_str()).bind(name.as_str()).fetch_optional(&mut *c).await
+    })?;
+    row.map(ModuleDetails::try_from).transpose()
+}
+
+const COUNT: &str = "SELECT COUNT(*) FROM module WHERE tenant = $1 AND ($2 IS NULL OR LOWER(name) LIKE $2 ESCAPE '\\')";
+const LIST: &str = modules!("WHERE m.tenant = $1 AND ($2 IS NULL OR LOWER(m.name) LIKE $2 ESCAPE '\\')");
+const SORTS: &[Sort] = &[by("name", "m.name"), by("created_at", "m.created_at"), by("updated_at", "m.updated_at")];
+
+/// The modules whose names match `pattern`, by name unless the page says otherwise.
+pub async fn list(
+    db: &mut Session,
+    tenant: &TenantId,
+    pattern: Option<&str>,
+    page: &PageRequest,
+) -> Result<Page<Module>, StoreError> {
+    let list = page_of(LIST, page, SORTS)?;
+    let pattern = like(pattern);
+    let total: i64 = on!(db, c => {
+        sqlx::query_scalar(COUNT).bind(tenant.as_str()).bind(pattern.as_deref()).fetch_one(&mut *c).await
+    })?;
+    let rows: Vec<Row> = on!(db, c => {
+        sqlx::query_as(list)
+            .bind(tenant.as_str())
+            .bind(pattern.as_deref())
+            .bind(i64::from(page.limit))
+            .bind(i64::from(page.offset))
+            .fetch_all(&mut *c)
+            .await
+    })?;
+    let entries = rows.into_iter().map(|row| ModuleDetails::try_from(row).map(|details| details.module));
+    Ok(Page { entries: entries.collect::<Result<_, _>>()?, total: column::count("module", total)? })
+}
+
+/// The numbers of a module's versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Versions {
+    /// The current one, if one was ever accepted.
+    pub current: Option<u32>,
+    /// The newest one, accepted or not.
+    pub last: u32,
+}
+
+const LOCK: Batch = locking!("SELECT current_version, last_version FROM module WHERE tenant = $1 AND name = $2");
+
+/// The numbers of a module's versions, which stay as they are until the transaction ends.
+pub async fn lock(db: &mut Session, tenant: &TenantId, name: &ModuleName) -> Result<Option<Versions>, StoreError> {
+    let text = db.text(LOCK);
+    let row: Option<(Option<i64>, i64)> = on!(db, c => {
+        sqlx::query_as(text).bind(tenant.as_str()).bind(name.as_str()).fetch_optional(&mut *c).await
+    })?;
+    let Some((current, last)) = row else { return Ok(None) };
+    Ok(Some(Versions {
+        current: current.map(|version| column::count("module.current_version", version)).transpose()?,
+        last: column::count("module.last_version", last)?,
+    }))
+}
+
+const PUT: &str = "INSERT INTO module (tenant, name, last_version, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
+    ON CONFLICT (tenant, name) DO UPDATE SET last_version = excluded.last_version";
+
+/// Creates the module, or notes that it has a newer version.
+pub async fn put(
+    db: &mut Session,
+    tenant: &TenantId,
+    name: &ModuleName,
+    last_version: u32,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let last_version = i64::from(last_version);
+    on!(db, c => {
+        sqlx::query(PUT).bind(tenant.as_str()).bind(name.as_str()).bind(last_version).bind(now.0)
+            .execute(&mut *c).await.map(drop)
+    })?;
+    Ok(())
+}
+
+const SET_CURRENT: &str = "UPDATE module SET current_version = $3, updated_at = $4 WHERE tenant = $1 AND name = $2";
+
+/// Makes a version the one whose DAGs run.
+pub async fn set_current(
+    db: &mut Session,
+    tenant: &TenantId,
+    name: &ModuleName,
+    version: u32,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let version = i64::from(version);
+    on!(db, c => {
+        sqlx::query(SET_CURRENT).bind(tenant.as_str()).bind(name.as_str()).bind(version).bind(now.0)
+            .execute(&mut *c).await.map(drop)
+    })?;
+    Ok(())
+}
+
+const DELETE: &str = "DELETE FROM module WHERE tenant = $1 AND name = $2";
+
+/// Removes a module with its versions and its import error; `false` if there is none of the name.
+pub async fn delete(db: &mut Session, tenant: &TenantId, name: &ModuleName) -> Result<bool, StoreError> {
+    let rows = on!(db, c => {
+        sqlx::query(DELETE).bind(tenant.as_str()).bind(name.as_str()).execute(&mut *c).await
+            .map(|done| done.rows_affected())
+    })?;
+    Ok(rows == 1)
+}

@@ -1,0 +1,160 @@
+//! Tenants: what they may have, what they have in use, and their end.
+
+use flow_model::ids::TenantId;
+use flow_model::rest::tenants::{Tenant, TenantUsage};
+use flow_model::rest::{Page, PageRequest};
+use flow_model::time::Millis;
+
+use crate::column;
+use crate::error::StoreError;
+use crate::listing::{Sort, by, by_nullable, page_of};
+use crate::pool::Session;
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    name: String,
+    description: Option<String>,
+    quota: String,
+    policy: String,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl TryFrom<Row> for Tenant {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            name: column::text("tenant.name", &row.name)?,
+            description: row.description,
+            quota: column::json("tenant.quota", &row.quota)?,
+            policy: column::json("tenant.policy", &row.policy)?,
+            created_at: Millis(row.created_at),
+            updated_at: Millis(row.updated_at),
+        })
+    }
+}
+
+const INSERT: &str = "INSERT INTO tenant (name, description, quota, policy, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (name) DO NOTHING";
+const UPDATE: &str = "UPDATE tenant SET description = $2, quota = $3, policy = $4, updated_at = $5 WHERE name = $1";
+
+/// Adds a tenant; `false` if its name is taken.
+pub async fn insert(db: &mut Session, tenant: &Tenant) -> Result<bool, StoreError> {
+    write(db, INSERT, tenant).await
+}
+
+/// Replaces a tenant; `false` if there is none of its name.
+pub async fn update(db: &mut Session, tenant: &Tenant) -> Result<bool, StoreError> {
+    write(db, UPDATE, tenant).await
+}
+
+async fn write(db: &mut Session, statement: &'static str, tenant: &Tenant) -> Result<bool, StoreError> {
+    let (quota, policy) = (column::to_json(&tenant.quota)?, column::to_json(&tenant.policy)?);
+    let rows = on!(db, c => {
+        sqlx::query(statement)
+            .bind(tenant.name.as_str())
+            .bind(tenant.description.as_deref())
+            .bind(quota)
+            .bind(policy)
+            .bind(tenant.updated_at.0)
+            .execute(&mut *c)
+            .await?
+            .rows_affected()
+    });
+    Ok(rows == 1)
+}
+
+const GET: &str = "SELECT name, description, quota, policy, created_at, updated_at FROM tenant WHERE name = $1";
+
+/// One tenant.
+pub async fn get(db: &mut Session, tenant: &TenantId) -> Result<Option<Tenant>, StoreError> {
+    let row: Option<Row> = on!(db, c => sqlx::query_as(GET).bind(tenant.as_str()).fetch_optional(&mut *c).await?);
+    row.map(Tenant::try_from).transpose()
+}
+
+const LOCK: &str = "UPDATE tenant SET updated_at = updated_at WHERE name = $1";
+
+/// Keeps the tenant, and what its quotas count, as they are until the transaction ends; `false` if there is none. Whoever
+/// counts before adding does this first, so that two who add at once do not both find the last free place.
+pub async fn lock(db: &mut Session, tenant: &TenantId) -> Result<bool, StoreError> {
+    let rows = on!(db, c => sqlx::query(LOCK).bind(tenant.as_str()).execute(&mut *c).await?.rows_affected());
+    Ok(rows == 1)
+}
+
+const COUNT: &str = "SELECT COUNT(*) FROM tenant";
+const LIST: &str = "SELECT name, description, quota, policy, created_at, updated_at FROM tenant";
+const SORTS: &[Sort] = &[by("name", "name"), by_nullable("description", "description"), by("created_at", "created_at")];
+
+/// Every tenant, by name unless the page says otherwise.
+pub async fn list(db: &mut Session, page: &PageRequest) -> Result<Page<Tenant>, StoreError> {
+    let list = page_of(LIST, page, SORTS)?;
+    let total: i64 = on!(db, c => sqlx::query_scalar(COUNT).fetch_one(&mut *c).await?);
+    let rows: Vec<Row> = on!(db, c => {
+        sqlx::query_as(list).bind(i64::from(page.limit)).bind(i64::from(page.offset)).fetch_all(&mut *c).await?
+    });
+    let entries = rows.into_iter().map(Tenant::try_from).collect::<Result<_, _>>()?;
+    Ok(Page { entries, total: column::count("tenant", total)? })
+}
+
+const USAGE: &str = "SELECT
+    (SELECT COUNT(*) FROM module WHERE tenant = $1) AS modules,
+    (SELECT COUNT(*) FROM dag WHERE tenant = $1 AND NOT is_stale) AS dags,
+    (SELECT COUNT(*) FROM dag_run WHERE tenant = $1 AND end_date IS NULL) AS active_runs,
+    (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM
+        (SELECT DISTINCT digest, size FROM module_version WHERE tenant = $1) AS held) AS stored_bytes,
+    (SELECT COUNT(*) FROM variable WHERE tenant = $1) AS variables,
+    (SELECT COUNT(*) FROM connection WHERE tenant = $1) AS connections,
+    (SELECT COUNT(*) FROM member WHERE tenant = $1) AS users,
+    (SELECT COUNT(*) FROM token WHERE tenant = $1 AND revoked_at IS NULL AND expires_at > $2) AS tokens";
+
+#[derive(sqlx::FromRow)]
+struct UsageRow {
+    modules: i64,
+    dags: i64,
+    active_runs: i64,
+    stored_bytes: i64,
+    variables: i64,
+    connections: i64,
+    users: i64,
+    tokens: i64,
+}
+
+/// How much of its quota a tenant has in use.
+pub async fn usage(db: &mut Session, tenant: &TenantId, now: Millis) -> Result<TenantUsage, StoreError> {
+    let row: UsageRow = on!(db, c => sqlx::query_as(USAGE).bind(tenant.as_str()).bind(now.0).fetch_one(&mut *c).await?);
+    Ok(TenantUsage {
+        modules: column::count("module", row.modules)?,
+        dags: column::count("dag", row.dags)?,
+        active_runs: column::count("dag_run", row.active_runs)?,
+        stored_bytes: column::count("module_version.size", row.stored_bytes)?,
+        variables: column::count("variable", row.variables)?,
+        connections: column::count("connection", row.connections)?,
+        users: column::count("member", row.users)?,
+        tokens: column::count("token", row.tokens)?,
+    })
+}
+
+/// Tables whose rows carry a tenant and do not go with it by themselves. Work goes first: it fences what still runs.
+const EMPTIED: [&str; 10] = [
+    "DELETE FROM work WHERE tenant = $1",
+    "DELETE FROM task_state WHERE tenant = $1",
+    "DELETE FROM xcom WHERE tenant = $1",
+    "DELETE FROM log_chunk WHERE tenant = $1",
+    "DELETE FROM task_try WHERE tenant = $1",
+    "DELETE FROM task_instance WHERE tenant = $1",
+    "DELETE FROM dag_run_conf WHERE tenant = $1",
+    "DELETE FROM dag_run WHERE tenant = $1",
+    "DELETE FROM dag_version WHERE tenant = $1",
+    "DELETE FROM dag WHERE tenant = $1",
+];
+const DELETE: &str = "DELETE FROM tenant WHERE name = $1";
+
+/// Removes a tenant and everything it has; `false` if there is none.
+pub async fn delete(db: &mut Session, tenant: &TenantId) -> Result<bool, StoreError> {
+    for statement in EMPTIED {
+        on!(db, c => sqlx::query(statement).bind(tenant.as_str()).execute(&mut *c).await.map(drop))?;
+    }
+    let rows = on!(db, c => sqlx::query(DELETE).bind(tenant.as_str()).execute(&mut *c).await?.rows_affected());
+    Ok(rows == 1)
+}
