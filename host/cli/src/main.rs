@@ -2,29 +2,57 @@
 
 mod args;
 mod client;
+mod clock;
+mod compile;
+mod config;
+mod data_dir;
+mod db;
+mod demo;
 mod errors;
+mod host;
+mod init;
+mod keys;
+mod logging;
+mod output;
+mod reference;
+mod serve;
+mod settings;
+mod signals;
+mod worker;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, ConfigVerb, DatabaseVerb};
+use crate::settings::{Settings, Taken};
 
 fn main() -> ExitCode {
     match run(Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => errors::report(&error),
     }
 }
 
-fn run(args: Args) -> anyhow::Result<()> {
+fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let file = args.config.as_deref();
     match args.command {
-        Command::CompileModule(_) => Ok(()),
-        Command::Client(command) => client_runtime()?.block_on(client::run(command)),
+        Command::Serve { flags } => serve::run(&settings(flags, file)?)?,
+        Command::Worker { flags } => worker::run(&settings(flags, file)?)?,
+        Command::Demo(demo) => demo::run(demo)?,
+        Command::Db { verb: DatabaseVerb::Migrate(flags) } => db::migrate(&settings(flags, file)?)?,
+        Command::Db { verb: DatabaseVerb::Check(flags) } => db::check(&settings(flags, file)?)?,
+        Command::Db { verb: DatabaseVerb::Clean(clean) } => {
+            db::clean(&settings(clean.flags, file)?, clean.older_than)?;
+        }
+        Command::Config { verb: ConfigVerb::Show { output, flags } } => config::show(&settings(flags, file)?, output)?,
+        Command::CompileModule => return Ok(compile::run()),
+        Command::Client(command) => client::run(command)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-/// One thread is plenty for a client, and starts at once.
-fn client_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+/// The settings of this process: its flags, its environment, its file.
+fn settings<T: Taken>(flags: settings::Flags<T>, file: Option<&std::path::Path>) -> Result<Settings, errors::Failure> {
+    Settings::load(flags.given(), &|name| std::env::var_os(name), file)
 }

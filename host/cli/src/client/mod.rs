@@ -1,27 +1,126 @@
 //! Commands that talk to a server, or that help those who do.
 
+mod call;
+mod connections;
+mod dags;
+mod events;
+mod export;
+mod http;
+mod input;
+mod listing;
+mod login;
+mod logs;
+mod modules;
+mod profile;
+mod runs;
+mod server;
+mod session;
+mod tasks;
+mod tenants;
+mod tokens;
+mod upload;
+mod users;
+mod variables;
+mod wait;
+mod xcoms;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
 use clap::{CommandFactory as _, Subcommand};
 use clap_complete::Shell;
 
+use self::session::{Group, Single};
 use crate::args::Args;
 
 /// The client's commands, side by side with the operator's.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {
-    /// Print completions for a shell.
+    /// Start a crate with a DAG in it, ready to build and upload
+    #[command(
+        after_help = "Example:\n  flow-host init my-flow\n  cd my-flow && cargo build --release --target wasm32-wasip2"
+    )]
+    Init {
+        /// The crate's name, and the folder to make
+        #[arg(value_name = "NAME")]
+        path: PathBuf,
+    },
+    /// Log in to a server and remember the token
+    Login(Single<login::LoginArgs>),
+    /// Forget the token
+    Logout(Single<login::LogoutArgs>),
+    /// Upload a component: its DAGs run from then on
+    Upload(Single<upload::UploadArgs>),
+    /// Uploaded components and their versions
+    Modules(Group<modules::Modules>),
+    /// DAGs: list, trigger, pause
+    Dags(Group<dags::Dags>),
+    /// Runs of DAGs: list, wait, cancel, run again
+    Runs(Group<runs::Runs>),
+    /// Tasks of runs: states, tries, logs, run again
+    Tasks(Group<tasks::Tasks>),
+    /// What tasks handed on
+    Xcoms(Group<xcoms::Xcoms>),
+    /// Values that DAGs read
+    Variables(Group<variables::Variables>),
+    /// Where other systems are and how to log in there
+    Connections(Group<connections::Connections>),
+    /// The members of your tenant
+    Users(Group<users::Users>),
+    /// Tokens for programs and workers
+    Tokens(Group<tokens::Tokens>),
+    /// The platform's tenants
+    Tenants(Group<tenants::Tenants>),
+    /// Who did what, and what happens now
+    Events(Single<events::Events>),
+    /// Why uploads were refused
+    ImportErrors(Single<server::ImportErrors>),
+    /// The processes that schedule and work
+    Jobs(Group<server::Jobs>),
+    /// Whether the server is healthy; the exit code is 1 if it is not
+    Health(Single<server::Health>),
+    /// The version of this program and of the server
+    Version(Single<server::Version>),
+    /// Print completions for a shell
     #[command(after_help = "Example:\n  flow-host completions bash > /etc/bash_completion.d/flow-host")]
     Completions {
-        /// Which shell.
+        /// Which shell
+        #[arg(value_enum)]
         shell: Shell,
     },
+    /// Print this reference of all commands as Markdown
+    #[command(hide = true)]
+    Reference,
 }
 
 /// Does what the command says.
-#[expect(clippy::unused_async, reason = "the other commands wait for a server")]
-pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
+pub(crate) fn run(command: ClientCommand) -> Result<()> {
     match command {
+        ClientCommand::Init { path } => crate::init::run(&path),
+        ClientCommand::Login(single) => single.start(),
+        ClientCommand::Logout(single) => single.start(),
+        ClientCommand::Upload(single) => single.start(),
+        ClientCommand::Modules(group) => group.start(),
+        ClientCommand::Dags(group) => group.start(),
+        ClientCommand::Runs(group) => group.start(),
+        ClientCommand::Tasks(group) => group.start(),
+        ClientCommand::Xcoms(group) => group.start(),
+        ClientCommand::Variables(group) => group.start(),
+        ClientCommand::Connections(group) => group.start(),
+        ClientCommand::Users(group) => group.start(),
+        ClientCommand::Tokens(group) => group.start(),
+        ClientCommand::Tenants(group) => group.start(),
+        ClientCommand::Events(single) => single.start(),
+        ClientCommand::ImportErrors(single) => single.start(),
+        ClientCommand::Jobs(group) => group.start(),
+        ClientCommand::Health(single) => single.start(),
+        ClientCommand::Version(single) => single.start(),
         ClientCommand::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "flow-host", &mut std::io::stdout());
+            Ok(())
+        }
+        ClientCommand::Reference => {
+            print!("{}", crate::reference::markdown(Args::command()));
             Ok(())
         }
     }

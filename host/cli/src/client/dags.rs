@@ -1,0 +1,174 @@
+//! `flow-host dags`: what DAGs there are, and whether they run.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use flow_model::ids::{DagId, RunId};
+use flow_model::time::Millis;
+use serde_json::{Value, json};
+
+use super::call::{Call, at, body_of, instant};
+use super::listing::{List, Page};
+use super::session::{Session, Verb};
+use super::{input, runs, server, wait};
+use crate::errors::Failure;
+use crate::output::Answer;
+
+const DAGS: List = List {
+    entries: "dags",
+    columns: &["dag_id", "is_paused", "timetable_summary", "next_dagrun_run_after", "tags", "description"],
+};
+const VERSIONS: List =
+    List { entries: "dag_versions", columns: &["version_number", "id", "bundle_name", "bundle_version", "created_at"] };
+const TASKS: List =
+    List { entries: "tasks", columns: &["task_id", "trigger_rule", "retries", "downstream_task_ids", "doc_md"] };
+
+/// What can be done with DAGs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Dags {
+    /// List DAGs
+    #[command(
+        after_help = "Examples:\n  flow-host dags list\n  flow-host dags list --tag sales --paused false -o json"
+    )]
+    List(ListArgs),
+    /// Show one DAG
+    Get(DagArg),
+    /// Show one DAG with everything known about it
+    Details(DagArg),
+    /// List the tasks of a DAG
+    Tasks(DagArg),
+    /// List the versions of a DAG
+    Versions(PagedDag),
+    /// List the runs of a DAG: the same as `flow-host runs list DAG`
+    ListRuns(runs::ListArgs),
+    /// List why uploads were refused
+    ListImportErrors(Page),
+    /// Stop starting runs by schedule
+    Pause(DagArg),
+    /// Start runs by schedule again
+    Unpause(DagArg),
+    /// Start a run
+    #[command(after_help = TRIGGER_EXAMPLES)]
+    Trigger(TriggerArgs),
+    /// Delete a DAG with its runs
+    Delete(DeleteArgs),
+}
+
+const TRIGGER_EXAMPLES: &str = r#"Examples:
+  flow-host dags trigger hello
+  flow-host dags trigger hello --conf '{"name": "Ada"}' --wait
+  flow-host dags trigger etl --conf @conf.json --run-id first --wait
+With --wait the exit code is 0 if the run succeeded, 1 if it failed."#;
+
+/// A DAG.
+#[derive(Debug, Args)]
+pub(crate) struct DagArg {
+    /// The DAG's id
+    #[arg(value_name = "DAG")]
+    dag: DagId,
+}
+
+/// A DAG and a part of a list.
+#[derive(Debug, Args)]
+pub(crate) struct PagedDag {
+    #[command(flatten)]
+    dag: DagArg,
+    #[command(flatten)]
+    page: Page,
+}
+
+/// Which DAGs to list.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only paused DAGs, or only those that are not
+    #[arg(long, value_name = "BOOL")]
+    paused: Option<bool>,
+    /// Only DAGs with this tag; may be given several times
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Only DAGs whose id contains this; `%` stands for any text
+    #[arg(long, value_name = "TEXT")]
+    pattern: Option<String>,
+    #[command(flatten)]
+    page: Page,
+}
+
+/// What to trigger, and with what.
+#[derive(Debug, Args)]
+pub(crate) struct TriggerArgs {
+    #[command(flatten)]
+    dag: DagArg,
+    /// The run's conf: a JSON object, or @FILE with one
+    #[arg(short, long, value_name = "JSON|@FILE")]
+    conf: Option<String>,
+    /// The run's id; the server makes one if left out
+    #[arg(short, long, value_name = "ID")]
+    run_id: Option<RunId>,
+    /// The run's logical date: a date, or an instant with its zone
+    #[arg(short = 'e', long, visible_alias = "exec-date", value_name = "INSTANT", value_parser = instant)]
+    logical_date: Option<Millis>,
+    /// A note for later
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Wait until the run has ended
+    #[arg(short, long)]
+    wait: bool,
+}
+
+/// What to delete.
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    #[command(flatten)]
+    dag: DagArg,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl Verb for Dags {
+    async fn run(self, session: &Session) -> Result<Answer> {
+        match self {
+            Self::List(args) => {
+                let call = Call::get(at!["dags"])
+                    .with("paused", args.paused)
+                    .with("dag_id_pattern", args.pattern)
+                    .with_each("tags", &args.tags);
+                session.list(DAGS, call, &args.page).await
+            }
+            Self::Get(DagArg { dag }) => session.object(Call::get(at!["dags", dag])).await,
+            Self::Details(DagArg { dag }) => session.object(Call::get(at!["dags", dag, "details"])).await,
+            Self::Tasks(DagArg { dag }) => session.list(TASKS, Call::get(at!["dags", dag, "tasks"]), &Page::ALL).await,
+            Self::Versions(PagedDag { dag: DagArg { dag }, page }) => {
+                session.list(VERSIONS, Call::get(at!["dags", dag, "dagVersions"]), &page).await
+            }
+            Self::ListRuns(args) => args.run(session).await,
+            Self::ListImportErrors(page) => server::import_errors(session, &page).await,
+            Self::Pause(DagArg { dag }) => set_paused(session, &dag, true).await,
+            Self::Unpause(DagArg { dag }) => set_paused(session, &dag, false).await,
+            Self::Trigger(args) => trigger(session, args).await,
+            Self::Delete(DeleteArgs { dag: DagArg { dag }, yes }) => {
+                input::confirm(&format!("Delete DAG `{dag}` with all its runs?"), yes)?;
+                session.done(Call::delete(at!["dags", dag]), format!("deleted DAG `{dag}`")).await
+            }
+        }
+    }
+}
+
+async fn set_paused(session: &Session, dag: &DagId, paused: bool) -> Result<Answer> {
+    let line = format!("DAG `{dag}` is {}", if paused { "paused" } else { "not paused" });
+    session.done(Call::patch(at!["dags", dag], json!({ "is_paused": paused })), line).await
+}
+
+async fn trigger(session: &Session, args: TriggerArgs) -> Result<Answer> {
+    let DagArg { dag } = args.dag;
+    let conf = args.conf.map(|conf| input::object("--conf", &conf)).transpose()?;
+    let mut body = body_of(json!({ "conf": conf, "dag_run_id": args.run_id, "note": args.note }));
+    // Airflow's API wants this field even when there is nothing to say.
+    body["logical_date"] = json!(args.logical_date);
+    let run = session.client.answer(Call::post(at!["dags", dag, "dagRuns"], body)).await?;
+    if !args.wait {
+        return Ok(Answer::Object(run));
+    }
+    let id = run.get("dag_run_id").and_then(Value::as_str).unwrap_or_default();
+    let id: RunId = id.parse().map_err(|_| Failure::failed("the server's answer has no `dag_run_id`"))?;
+    wait::until_ended(session, &dag, &id).await
+}

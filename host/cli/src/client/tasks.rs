@@ -1,0 +1,161 @@
+//! `flow-host tasks`: the tasks of DAGs and of runs.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use flow_model::ids::{DagId, TaskId};
+use serde_json::json;
+
+use super::call::{Call, at, body_of};
+use super::listing::{List, Page};
+use super::logs::LogsArgs;
+use super::runs::RunArg;
+use super::session::{Session, Verb};
+use super::{input, logs};
+use crate::output::Answer;
+
+/// The task instances of a run.
+pub(super) const STATES: List = List {
+    entries: "task_instances",
+    columns: &["task_id", "map_index", "state", "try_number", "start_date", "end_date", "duration"],
+};
+const TRIES: List = List {
+    entries: "task_instances",
+    columns: &["try_number", "state", "start_date", "end_date", "duration", "hostname"],
+};
+const TASKS: List = List { entries: "tasks", columns: &["task_id", "trigger_rule", "retries", "downstream_task_ids"] };
+
+/// What can be done with tasks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tasks {
+    /// List the tasks of a DAG
+    List {
+        /// The DAG's id
+        #[arg(value_name = "DAG")]
+        dag: DagId,
+    },
+    /// List the task instances of a run with their states
+    #[command(visible_alias = "states-for-dag-run")]
+    #[command(after_help = "Example:\n  flow-host tasks states etl first --state failed")]
+    States(StatesArgs),
+    /// Show one task instance
+    Get(TaskArg),
+    /// List the tries of a task instance
+    Tries(TaskArg),
+    /// Run tasks of a run again
+    #[command(
+        after_help = "Examples:\n  flow-host tasks clear etl first clean --downstream\n  flow-host tasks clear etl first --only-failed --yes"
+    )]
+    Clear(ClearArgs),
+    /// Show what a task instance logged
+    #[command(
+        after_help = "Examples:\n  flow-host tasks logs etl first clean\n  flow-host tasks logs etl first clean --try 1\n  flow-host tasks logs etl first clean --follow"
+    )]
+    Logs(LogsArgs),
+}
+
+/// A task instance.
+#[derive(Debug, Args)]
+pub(crate) struct TaskArg {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// The task's id
+    #[arg(value_name = "TASK")]
+    pub(crate) task: TaskId,
+    /// Which one of a mapped task
+    #[arg(long, value_name = "N")]
+    pub(crate) map_index: Option<u32>,
+}
+
+/// Which task instances to list.
+#[derive(Debug, Args)]
+pub(crate) struct StatesArgs {
+    #[command(flatten)]
+    run: RunArg,
+    /// Only those in this state; may be given several times
+    #[arg(long = "state", value_name = "STATE")]
+    states: Vec<String>,
+    #[command(flatten)]
+    page: Page,
+}
+
+/// What to run again.
+#[derive(Debug, Args)]
+pub(crate) struct ClearArgs {
+    #[command(flatten)]
+    run: RunArg,
+    /// The tasks' ids; all tasks if left out
+    #[arg(value_name = "TASK")]
+    tasks: Vec<TaskId>,
+    /// Also the tasks that these wait for
+    #[arg(short, long)]
+    upstream: bool,
+    /// Also the tasks that wait for these
+    #[arg(short, long)]
+    downstream: bool,
+    /// Only those that failed
+    #[arg(short = 'f', long)]
+    only_failed: bool,
+    /// Only list what would run again
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl TaskArg {
+    /// The path of the task instance.
+    pub(crate) fn path(&self) -> Vec<String> {
+        let index = self.map_index.map(|index| index.to_string());
+        self.path_above_index().into_iter().chain(index).collect()
+    }
+
+    /// The path of something of the task instance that takes the map index as a parameter.
+    pub(crate) fn path_to(&self, rest: &[&str]) -> Vec<String> {
+        self.path_above_index().into_iter().chain(rest.iter().map(|&segment| segment.to_owned())).collect()
+    }
+
+    fn path_above_index(&self) -> Vec<String> {
+        self.run.path_to(&["taskInstances", self.task.as_str()])
+    }
+}
+
+impl Verb for Tasks {
+    async fn run(self, session: &Session) -> Result<Answer> {
+        match self {
+            Self::List { dag } => session.list(TASKS, Call::get(at!["dags", dag, "tasks"]), &Page::ALL).await,
+            Self::States(StatesArgs { run, states, page }) => {
+                let call = Call::get(run.path_to(&["taskInstances"])).with_each("state", &states);
+                session.list(STATES, call, &page).await
+            }
+            Self::Get(task) => session.object(Call::get(task.path())).await,
+            Self::Tries(task) => {
+                let mut path = task.path();
+                path.push("tries".to_owned());
+                session.list(TRIES, Call::get(path), &Page::ALL).await
+            }
+            Self::Clear(args) => clear(session, args).await,
+            Self::Logs(args) => logs::show(session, args).await,
+        }
+    }
+}
+
+async fn clear(session: &Session, args: ClearArgs) -> Result<Answer> {
+    let RunArg { dag, run } = args.run;
+    if !args.dry_run {
+        input::confirm(&format!("Run tasks of run `{run}` of DAG `{dag}` again?"), args.yes)?;
+    }
+    let body = body_of(json!({
+        "dry_run": args.dry_run,
+        "dag_run_id": run,
+        "task_ids": (!args.tasks.is_empty()).then_some(args.tasks),
+        "only_failed": args.only_failed,
+        "include_upstream": args.upstream,
+        "include_downstream": args.downstream,
+        "reset_dag_runs": true,
+    }));
+    let call = Call::post(at!["dags", dag, "clearTaskInstances"], body);
+    let answer = session.client.answer(call).await?;
+    let rows = answer.get("task_instances").and_then(|rows| rows.as_array()).cloned().unwrap_or_default();
+    Ok(Answer::Rows(rows, STATES.columns))
+}

@@ -1,0 +1,107 @@
+//! The reference of all commands as Markdown, made from the same definitions that parse them.
+
+use std::fmt::Write as _;
+
+use clap::{Arg, Command};
+
+const PREAMBLE: &str = "\
+# Command line
+
+Made by `flow-host reference > docs/cli.md`; a test holds the two together.
+
+Exit codes: 0 done, 1 the run or the request failed, 2 the command line makes no sense, 3 the server cannot be reached,
+4 not allowed.
+
+";
+
+/// All commands that are not hidden, each with its arguments and examples.
+pub(crate) fn markdown(mut root: Command) -> String {
+    root.build();
+    let mut out = PREAMBLE.to_owned();
+    let shared =
+        root.find_subcommand("dags").into_iter().flat_map(Command::get_arguments).filter(|arg| arg.is_global_set());
+    out.push_str("Commands that talk to a server share these options:\n\n");
+    shared.for_each(|arg| argument(&mut out, arg));
+    section(&mut out, &root, 2);
+    out
+}
+
+fn section(out: &mut String, command: &Command, depth: usize) {
+    let path = command.get_bin_name().unwrap_or_else(|| command.get_name());
+    // Writing to a text cannot fail.
+    let _ = writeln!(out, "\n{} `{path}`\n", "#".repeat(depth.min(3)));
+    if let Some(about) = command.get_about() {
+        let _ = writeln!(out, "{about}\n");
+    }
+    let own = command
+        .get_arguments()
+        .filter(|arg| !arg.is_global_set() && !matches!(arg.get_id().as_str(), "help" | "version"));
+    own.for_each(|arg| argument(out, arg));
+    if let Some(after) = command.get_after_help() {
+        let _ = writeln!(out, "\n```text\n{after}\n```");
+    }
+    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
+        section(out, verb, depth + 1);
+    }
+}
+
+fn argument(out: &mut String, arg: &Arg) {
+    if arg.is_hide_set() {
+        return;
+    }
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let names = if arg.is_positional() { format!("<{}>", value_of(arg)) } else { option(arg) };
+    let _ = write!(out, "- `{names}`: {help}");
+    let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+    if !defaults.is_empty() && arg.get_action().takes_values() {
+        let _ = write!(out, " (default `{}`)", defaults.join(","));
+    }
+    if let Some(variable) = arg.get_env() {
+        let _ = write!(out, " (or `{}`)", variable.to_string_lossy());
+    }
+    out.push('\n');
+}
+
+fn option(arg: &Arg) -> String {
+    let short = arg.get_short().map(|short| format!("-{short}"));
+    let long = arg.get_long().map(|long| format!("--{long}"));
+    let names = short.into_iter().chain(long).collect::<Vec<_>>().join(", ");
+    if arg.get_action().takes_values() { format!("{names} <{}>", value_of(arg)) } else { names }
+}
+
+fn value_of(arg: &Arg) -> String {
+    let names = arg.get_value_names().unwrap_or_default();
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use crate::args::Args;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_written_reference_is_this_one() {
+        let written = include_str!("../../../docs/cli.md");
+        let is_same = written == super::markdown(Args::command());
+        assert!(is_same, "docs/cli.md is out of date: run `cargo run -p flow-host -- reference > docs/cli.md`");
+    }
+
+    #[test]
+    fn every_command_says_what_it_does() {
+        let mut commands = vec![Args::command()];
+        while let Some(command) = commands.pop() {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "`{name}` does not say what it does");
+            for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+                assert!(arg.get_help().is_some(), "`{name}` does not say what `{}` is", arg.get_id());
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
+    }
+}
