@@ -26,10 +26,6 @@ pub struct Answer {
 
 impl Answer {
     /// The body, if the status is the expected one.
-    ///
-    /// # Panics
-    ///
-    /// If it is another one.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}: {}", self.asked, self.body);

@@ -5,10 +5,6 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The bytes of the example `name`, as a tenant would upload it.
-///
-/// # Panics
-///
-/// If the examples do not build or there is none of this name.
 pub fn component(name: &str) -> Vec<u8> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(build);

@@ -27,10 +27,6 @@ pub struct Options {
 }
 
 /// The `flow-host` binary of the profile that the caller was built with.
-///
-/// # Panics
-///
-/// If it cannot be built.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -50,10 +46,6 @@ pub fn binary() -> &'static Path {
 
 impl Host {
     /// Starts a host on a free port and waits until it is ready.
-    ///
-    /// # Panics
-    ///
-    /// If it ends before it is ready; what it said is on standard error.
     pub fn start(options: Options) -> Self {
         let mut command = Command::new(binary());
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&options.data);
@@ -79,10 +71,6 @@ impl Host {
     }
 
     /// The platform administrator.
-    ///
-    /// # Panics
-    ///
-    /// If the host did not leave the token where it says.
     pub fn administrator(&self) -> Client {
         let file = self.options.data.join("admin-token");
         let token = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
@@ -106,6 +94,7 @@ impl Host {
     }
 
     /// Ends it as a power cut would, and starts another one on the same data.
+    #[must_use]
     pub fn kill_and_restart(mut self) -> Self {
         self.process.kill().expect("the process can be killed");
         self.process.wait().expect("the process can be waited for");
