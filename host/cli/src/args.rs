@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::client::ClientCommand;
+use crate::output::Format;
+use crate::settings::{Flags, ForAll, ForDatabase};
 
-/// A WebAssembly-sandboxed, multi-tenant task runtime.
+/// A WebAssembly-sandboxed, multi-tenant task runtime
 #[derive(Debug, Parser)]
 #[command(name = "flow-host", version, about, after_help = EXAMPLES, propagate_version = true)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -14,30 +16,60 @@ pub(crate) struct Args {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// A TOML file with settings; flags and FLOW_HOST_… variables go before it [env: FLOW_HOST_CONFIG]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// A TOML file with settings; flags and FLOW_HOST_… variables go before it
+    #[arg(long, global = true, value_name = "FILE", env = "FLOW_HOST_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   flow-host demo                                  see it work: two tenants, real data, no setup
-  flow-host serve                                 run the host on 127.0.0.1:8080 with its data in ./flow-data
+  flow-host serve                                 run the host on 127.0.0.1:8080, its data in ./flow-data
   flow-host serve --database-url postgres://…     the same on PostgreSQL
   flow-host worker --server http://host:8080 --token-file worker.token
-  flow-host init my-flow && flow-host upload my-flow.wasm";
+  flow-host init my-flow                          start a crate of your own
+  flow-host upload my_flow.wasm                   its DAGs run from then on";
 
 /// Everything that `flow-host` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Compile one component and exit: the child process that the host starts for every upload.
+    /// The database: bring it up to date, look after it
+    Db {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: DatabaseVerb,
+    },
+    /// Settings
+    Config {
+        /// What to do with them.
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+    /// Compile one component and exit: the child process that the host starts for every upload
     #[command(hide = true)]
-    CompileModule(CompileArgs),
+    CompileModule,
     /// Talk to a server.
     #[command(flatten)]
     Client(ClientCommand),
 }
 
-/// What the parent process hands to the compiling child.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct CompileArgs {}
+/// What can be done with the database.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatabaseVerb {
+    /// Bring the schema up to date; `serve` does so by itself
+    Migrate(Flags<ForDatabase>),
+}
+
+/// What can be done with settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Show every setting, its value, and where it came from; secrets are masked
+    Show {
+        /// The form to show them in
+        #[arg(short, long, value_name = "FORMAT", default_value = "table", value_enum)]
+        output: Format,
+        /// Settings.
+        #[command(flatten)]
+        flags: Flags<ForAll>,
+    },
+}

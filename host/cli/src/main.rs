@@ -6,19 +6,17 @@ mod clock;
 mod compile;
 mod config;
 mod data_dir;
+mod database;
 mod db;
-mod demo;
 mod errors;
-mod host;
 mod init;
 mod keys;
 mod logging;
 mod output;
 mod reference;
-mod serve;
+mod runtime;
 mod settings;
 mod signals;
-mod worker;
 
 use std::process::ExitCode;
 
@@ -37,14 +35,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> anyhow::Result<ExitCode> {
     let file = args.config.as_deref();
     match args.command {
-        Command::Serve { flags } => serve::run(&settings(flags, file)?)?,
-        Command::Worker { flags } => worker::run(&settings(flags, file)?)?,
-        Command::Demo(demo) => demo::run(demo)?,
         Command::Db { verb: DatabaseVerb::Migrate(flags) } => db::migrate(&settings(flags, file)?)?,
-        Command::Db { verb: DatabaseVerb::Check(flags) } => db::check(&settings(flags, file)?)?,
-        Command::Db { verb: DatabaseVerb::Clean(clean) } => {
-            db::clean(&settings(clean.flags, file)?, clean.older_than)?;
-        }
         Command::Config { verb: ConfigVerb::Show { output, flags } } => config::show(&settings(flags, file)?, output)?,
         Command::CompileModule => return Ok(compile::run()),
         Command::Client(command) => client::run(command)?,
@@ -54,5 +45,5 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// The settings of this process: its flags, its environment, its file.
 fn settings<T: Taken>(flags: settings::Flags<T>, file: Option<&std::path::Path>) -> Result<Settings, errors::Failure> {
-    Settings::load(flags.given(), &|name| std::env::var_os(name), file)
+    Settings::load(&flags.given(), &|name| std::env::var_os(name), file)
 }

@@ -66,10 +66,7 @@ impl Call {
 
     /// The address of this request on the server at `base`.
     pub(crate) fn url(&self, base: &Url) -> Url {
-        let mut url = base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v2"]).extend(&self.path);
-        }
+        let mut url = below(base, ["api", "v2"].into_iter().chain(self.path.iter().map(String::as_str)));
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&self.query);
         }
@@ -79,6 +76,16 @@ impl Call {
     fn new(method: Method, path: Vec<String>, body: Option<Value>) -> Self {
         Self { method, path, query: Vec::new(), body }
     }
+}
+
+/// The address of the path made of these segments on the server at `base`, which may itself have a path.
+pub(crate) fn below<'a>(base: &Url, segments: impl IntoIterator<Item = &'a str>) -> Url {
+    let mut url = base.clone();
+    // Only an address that cannot have a path refuses; that of a server can.
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
 }
 
 /// A body made of the fields that were given.

@@ -8,7 +8,7 @@ use futures::stream::BoxStream;
 use reqwest::{Body, RequestBuilder, Response, StatusCode, Url, header, redirect};
 use serde_json::Value;
 
-use super::call::Call;
+use super::call::{Call, below};
 use crate::errors::Failure;
 use crate::output::visible_lines;
 
@@ -58,9 +58,8 @@ impl Client {
     }
 
     /// The server's answer to a request outside of `/api/v2`, without a token.
-    pub(crate) async fn answer_at(&self, path: &str, body: &Value) -> Result<Value> {
-        let url = self.base.join(path).context("cannot make the address of the request")?;
-        let response = self.send(self.http.post(url).json(body).timeout(ANSWER)).await?;
+    pub(crate) async fn answer_at(&self, path: [&str; 2], body: &Value) -> Result<Value> {
+        let response = self.send(self.http.post(below(&self.base, path)).json(body).timeout(ANSWER)).await?;
         self.json(response).await
     }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use flow_model::ids::{TenantId, Username};
+use flow_model::ids::TenantId;
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 
@@ -17,15 +17,15 @@ use crate::output::Answer;
 /// How to log in.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  flow-host login --url https://flows.example.com --tenant acme --username ada\n  flow-host login --token-stdin < flow-data/admin-token"
+    after_help = "Examples:\n  flow-host login --url https://flows.example.com --username ada@acme\n  flow-host login --token-stdin < flow-data/admin-token"
 )]
 pub(crate) struct LoginArgs {
     /// The tenant whose member you are
     #[arg(long, value_name = "NAME", requires = "username")]
     tenant: Option<TenantId>,
-    /// Your name there; the password is asked for
+    /// Your name there, or name@tenant; the password is asked for
     #[arg(long, value_name = "NAME", required_unless_present = "token_stdin")]
-    username: Option<Username>,
+    username: Option<String>,
     /// Read the password from standard input
     #[arg(long, requires = "username")]
     password_stdin: bool,
@@ -61,10 +61,10 @@ impl Verb for LogoutArgs {
 }
 
 /// The token that the server gives for a name and a password.
-async fn ask(session: &Session, tenant: Option<&TenantId>, username: &Username, stdin: bool) -> Result<String> {
+async fn ask(session: &Session, tenant: Option<&TenantId>, username: &str, stdin: bool) -> Result<String> {
     let password = input::secret("password", stdin)?;
     let body = super::call::body_of(json!({ "tenant": tenant, "username": username, "password": password }));
-    let answer = session.client.answer_at("auth/token", &body).await?;
+    let answer = session.client.answer_at(["auth", "token"], &body).await?;
     match answer.get("access_token").and_then(Value::as_str) {
         Some(token) => Ok(token.to_owned()),
         None => Err(Failure::failed("the server's answer has no `access_token`").into()),

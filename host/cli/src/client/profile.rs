@@ -49,7 +49,7 @@ impl Profile {
         };
         let damaged = || {
             Failure::usage(format!("{} is not a profile", path.display()))
-                .hint("run `flow-host logout`, then `flow-host login`")
+                .hint("remove it, then run `flow-host login`")
         };
         let stored: Stored = toml::from_str(&text).map_err(|_| damaged())?;
         let url = stored.url.parse().map_err(|_| damaged())?;

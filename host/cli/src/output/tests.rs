@@ -21,8 +21,8 @@ fn dags() -> Answer {
 #[test]
 fn rows_as_a_table() {
     insta::assert_snapshot!(shown(&dags(), Format::Table), @r"
-    dag_id        is_paused  tags  next.at
-    etl           false      a, b  now
+    dag_id      is_paused  tags  next.at
+    etl         false      a, b  now
     x\u{1b}[2J  true
     ");
 }

@@ -1,0 +1,107 @@
+//! The parts that a whole host and a worker beside its database are both made of.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use flow_broker::{Admit, BrokerConfig, LocalBroker, ServiceError};
+use flow_model::ids::JobId;
+use flow_model::port::TenantScope;
+use flow_model::time::{Clock, Entropy};
+use flow_model::work::AttemptLimits;
+use flow_sandbox::{CompileLimits, Sandbox, SandboxConfig};
+use flow_store::Store;
+use flow_worker::WorkerConfig;
+
+use crate::data_dir::DataDir;
+use crate::errors::Failure;
+use crate::settings::MasterKey;
+use crate::{clock, compile, keys};
+
+/// How often workers renew their leases.
+const BEAT: Duration = Duration::from_secs(2);
+/// How long a worker may be silent before its attempts are lost.
+const LEASE: Duration = Duration::from_secs(30);
+/// Components kept ready in memory.
+const MODULES_IN_MEMORY: NonZeroUsize = NonZeroUsize::new(256).expect("it is not 0");
+
+/// What the machine alone can give.
+pub(crate) struct Tools {
+    /// What time it is.
+    pub(crate) clock: Clock,
+    /// Random bytes.
+    pub(crate) entropy: Entropy,
+}
+
+impl Tools {
+    /// The machine's own.
+    pub(crate) fn of_process() -> Self {
+        Self { clock: clock::clock(), entropy: clock::entropy() }
+    }
+}
+
+/// What a broker stands on.
+pub(crate) struct Parts {
+    /// The migrated store.
+    pub(crate) store: Store,
+    /// Inspects uploads.
+    pub(crate) sandbox: Sandbox,
+    /// Who this installation is.
+    pub(crate) instance: JobId,
+}
+
+/// Starts a sandbox with its compiled code in the data directory.
+pub(crate) fn start_sandbox(dir: &DataDir, slots: u32, tools: &Tools) -> Result<Sandbox> {
+    let config = SandboxConfig {
+        cache: dir.compiled()?,
+        cache_secret: keys::cache(dir, &tools.entropy)?,
+        // Uploads are checked here even if nothing runs here.
+        slots: slots.max(1),
+        threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        modules_in_memory: MODULES_IN_MEMORY,
+        compiler: compile::command()?,
+        compile_limits: CompileLimits::default(),
+        clock: Arc::clone(&tools.clock),
+    };
+    let hint = "fewer slots need less address space: set --workers, or --concurrency of a worker";
+    Ok(Sandbox::new(config).map_err(|error| Failure::failed(error.to_string()).hint(hint))?)
+}
+
+/// Opens the broker on a store.
+pub(crate) async fn open_broker(
+    parts: Parts,
+    master_key: MasterKey,
+    former: Vec<[u8; 32]>,
+    tools: &Tools,
+) -> Result<LocalBroker, ServiceError> {
+    let Parts { store, sandbox, instance } = parts;
+    let admit: Admit = Arc::new(move |component| {
+        let sandbox = sandbox.clone();
+        Box::pin(async move { sandbox.admit(component).await })
+    });
+    LocalBroker::open(BrokerConfig {
+        store,
+        clock: Arc::clone(&tools.clock),
+        entropy: Arc::clone(&tools.entropy),
+        master_key: master_key.0,
+        former_master_keys: former,
+        admit,
+        instance,
+        limits: AttemptLimits::default(),
+        lease: LEASE,
+    })
+    .await
+}
+
+/// What a worker of this process is told.
+pub(crate) fn worker_config(id: JobId, slots: u32, drain: Duration, tools: &Tools) -> WorkerConfig {
+    WorkerConfig {
+        id,
+        tenants: TenantScope::All,
+        slots: usize::try_from(slots).unwrap_or(usize::MAX),
+        beat: BEAT,
+        drain,
+        entropy: Arc::clone(&tools.entropy),
+    }
+}

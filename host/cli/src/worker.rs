@@ -1,0 +1,121 @@
+//! `flow-host worker`: runs tasks for a control plane elsewhere, over HTTP or on its database.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use flow_model::ids::JobId;
+use flow_model::port::Broker;
+use flow_sandbox::Sandbox;
+use flow_worker::{RemoteBroker, RemoteConfig, Worker, WorkerError};
+
+use crate::clock::random;
+use crate::data_dir::DataDir;
+use crate::database::Database;
+use crate::errors::Failure;
+use crate::host::{Parts, Tools, open_broker, start_sandbox, worker_config};
+use crate::settings::{
+    CONCURRENCY, DATA_DIR, DATABASE_URL, DRAIN_SECONDS, SERVER, ServerUrl, Settings, Slots, TOKEN_FILE,
+};
+use crate::{keys, logging, runtime, signals};
+
+/// Which way the control plane is reached.
+enum Door {
+    /// Over HTTP. No database is known to this process.
+    Remote(RemoteConfig),
+    /// On its database.
+    Local(Database, keys::Given),
+}
+
+/// Works until a signal.
+pub(crate) fn run(settings: &Settings) -> Result<()> {
+    logging::start(settings)?;
+    let door = Door::of(settings)?;
+    let base: PathBuf = settings.get(&DATA_DIR)?;
+    let Slots(slots) = settings.get(&CONCURRENCY)?;
+    let drain = Duration::from_secs(settings.get(&DRAIN_SECONDS)?);
+    runtime::block_on(async {
+        let tools = Tools::of_process();
+        // Several workers on one machine share the directory above theirs.
+        let dir = DataDir::open_one_of(&base, "worker")?;
+        let sandbox = start_sandbox(&dir, slots, &tools)?;
+        let seat = Seat { id: JobId::mint((tools.clock)(), random(&tools.entropy)), slots, drain, tools };
+        match door {
+            Door::Remote(config) => {
+                let broker = RemoteBroker::new(config).map_err(|error| Failure::usage(error.to_string()))?;
+                seat.work(broker, sandbox).await
+            }
+            Door::Local(database, given) => {
+                let master_key = match given.present {
+                    Some(key) => key,
+                    None => shared_key(&base)?,
+                };
+                let store = database.open().await?;
+                let parts = Parts { store: store.clone(), sandbox: sandbox.clone(), instance: seat.id };
+                let broker = open_broker(parts, master_key, given.former, &seat.tools).await?;
+                let outcome = seat.work(broker, sandbox).await;
+                store.close().await;
+                outcome
+            }
+        }
+    })
+}
+
+impl Door {
+    fn of(settings: &Settings) -> Result<Self, Failure> {
+        match (settings.find(&SERVER)?, Database::postgres(settings)?) {
+            (Some(ServerUrl(server)), None) => {
+                let file: PathBuf = settings.get(&TOKEN_FILE)?;
+                Ok(Self::Remote(RemoteConfig { server, token: token(&file)? }))
+            }
+            (None, Some(database)) => Ok(Self::Local(database, keys::Given::of(settings)?)),
+            (Some(_), Some(_)) => Err(Failure::usage(format!(
+                "a worker has either a server or a database: `server` is from {}, `database_url` from {}",
+                settings.origin(&SERVER),
+                settings.origin(&DATABASE_URL)
+            ))),
+            (None, None) => Err(Failure::usage("the worker does not know whom to work for")
+                .hint("give --server URL and --token-file FILE, or --database-url URL")),
+        }
+    }
+}
+
+/// What is the same for a worker behind either door.
+struct Seat {
+    id: JobId,
+    slots: u32,
+    drain: Duration,
+    tools: Tools,
+}
+
+impl Seat {
+    async fn work<B: Broker>(&self, broker: B, sandbox: Sandbox) -> Result<()> {
+        let config = worker_config(self.id, self.slots, self.drain, &self.tools);
+        tracing::info!(worker = %self.id, slots = self.slots, "the worker takes work");
+        let outcome = Worker::new(broker, sandbox, config).run(signals::shutdown()?).await;
+        Ok(outcome.map_err(|error| match error {
+            WorkerError::NotAllowed(_) => Failure::not_allowed(error.to_string())
+                .hint("the platform administrator makes one with `flow-host tokens create NAME --worker`"),
+            WorkerError::NotUnderstood(_) => Failure::failed(error.to_string()),
+        })?)
+    }
+}
+
+fn token(file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("the worker's token {} cannot be read: {error}", file.display())))?;
+    match text.trim() {
+        "" => Err(Failure::usage(format!("the worker's token {} is empty", file.display()))),
+        token => Ok(token.to_owned()),
+    }
+}
+
+/// The key of the control plane's data directory, where both are on one machine. A worker never makes one.
+fn shared_key(base: &Path) -> Result<crate::settings::MasterKey, Failure> {
+    let file = base.join(keys::MASTER_KEY_NAME);
+    if !file.exists() {
+        return Err(Failure::usage("a worker with database access needs the control plane's master key")
+            .hint("set FLOW_HOST_MASTER_KEY, or give its file with --master-key-file"));
+    }
+    keys::read(&file)
+}
