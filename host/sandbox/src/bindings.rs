@@ -1,6 +1,5 @@
 //! The contract of `wit/` as Rust, generated, and what of it this host offers.
 
-#[expect(clippy::pedantic, reason = "generated code")]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",

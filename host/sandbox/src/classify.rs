@@ -12,6 +12,8 @@ use crate::execute::{Ending, Returned};
 use crate::leash::Stop;
 use crate::panic_message;
 
+/// How much of what a guest says is kept as the attempt's message.
+const SHOWN_BYTES: usize = 4 << 10;
 /// Frames of a guest's stack that a message shows.
 const SHOWN_FRAMES: usize = 3;
 /// How far below its bottom a guest's own stack can have grown when it is caught: addresses wrap around at 32 bits.
@@ -38,7 +40,7 @@ pub(crate) struct Evidence {
 pub(crate) fn classify(ending: Ending, evidence: &Evidence) -> AttemptEnd {
     let end = match ending {
         Ending::Returned(Returned::Task(Ok(outcome))) => succeeded(outcome),
-        Ending::Returned(Returned::Task(Err(failure))) => Err(told(failure)),
+        Ending::Returned(Returned::Task(Err(failure))) => Err(told(&failure)),
         Ending::Returned(Returned::Parse(Ok(dags))) => parsed(dags),
         Ending::Returned(Returned::Parse(Err(error))) => Err(import_error(error)),
         Ending::Stopped(stop) => Err(stopped(stop, &evidence.limits)),
@@ -58,6 +60,12 @@ fn failure(class: ErrorClass, message: String) -> Failure {
     Failure { class, message, location: None }
 }
 
+/// What a guest said, fit to be stored beside the attempt: not endless, and without NUL, which not every database can
+/// store in a text.
+fn presentable(text: &str) -> String {
+    text[..text.floor_char_boundary(SHOWN_BYTES)].replace('\0', "\u{fffd}")
+}
+
 fn succeeded(outcome: tasks::Outcome) -> Result<AttemptEnd, Failure> {
     match outcome {
         tasks::Outcome::Success(None) => Ok(AttemptEnd::Success { value: None }),
@@ -69,12 +77,12 @@ fn succeeded(outcome: tasks::Outcome) -> Result<AttemptEnd, Failure> {
             Ok(_) => Ok(AttemptEnd::Success { value: Some(value) }),
             Err(error) => Err(failure(ErrorClass::GuestBug, format!("the task returned what is not JSON: {error}"))),
         },
-        tasks::Outcome::Skipped(reason) => Ok(AttemptEnd::Skipped { reason }),
+        tasks::Outcome::Skipped(reason) => Ok(AttemptEnd::Skipped { reason: presentable(&reason) }),
     }
 }
 
-fn told(told: tasks::Failure) -> Failure {
-    failure(if told.retryable { ErrorClass::Error } else { ErrorClass::Fatal }, told.message)
+fn told(told: &tasks::Failure) -> Failure {
+    failure(if told.retryable { ErrorClass::Error } else { ErrorClass::Fatal }, presentable(&told.message))
 }
 
 fn parsed(dags: String) -> Result<AttemptEnd, Failure> {
@@ -86,8 +94,8 @@ fn parsed(dags: String) -> Result<AttemptEnd, Failure> {
 }
 
 fn import_error(error: dags::ImportError) -> Failure {
-    let location = error.file.map(|file| SourceLocation { file, line: error.line });
-    Failure { class: ErrorClass::Fatal, message: error.message, location }
+    let location = error.file.map(|file| SourceLocation { file: presentable(&file), line: error.line });
+    Failure { class: ErrorClass::Fatal, message: presentable(&error.message), location }
 }
 
 fn stopped(stop: Stop, limits: &AttemptLimits) -> Failure {
@@ -109,7 +117,7 @@ fn died(called: bool, error: &wasmtime::Error, evidence: &Evidence) -> Failure {
         (ErrorClass::MemoryLimit, _) => {
             format!("it needed more than its {} bytes of memory", evidence.limits.memory_bytes)
         }
-        (ErrorClass::GuestBug, Some(panic)) => panic.message,
+        (ErrorClass::GuestBug, Some(panic)) => presentable(&panic.message),
         (ErrorClass::HostError, _) => {
             tracing::error!(error = format!("{error:#}"), "a guest could not be run");
             "the host could not run it".into()

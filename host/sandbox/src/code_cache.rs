@@ -13,6 +13,8 @@ use crate::native_code::{NativeCode, Sealer};
 
 /// Where entries that cannot be trusted go, for whoever wants to look at them.
 const QUARANTINE: &str = "quarantine";
+/// The permission bits of everyone but the owner.
+const OTHERS: u32 = 0o077;
 /// The ending of files that are being written.
 const UNFINISHED: &str = ".part";
 
@@ -124,10 +126,11 @@ impl CodeCache {
 
 fn check_owner(file: &File) -> Result<(), Distrust> {
     let metadata = file.metadata()?;
+    let open_to_others = metadata.mode() & OTHERS != 0;
     let ours = metadata.is_file()
         && metadata.nlink() == 1
         && metadata.uid() == rustix::process::geteuid().as_raw()
-        && metadata.mode() & 0o077 == 0;
+        && !open_to_others;
     if ours { Ok(()) } else { Err(Distrust::NotOurs) }
 }
 

@@ -53,8 +53,8 @@ impl Default for CompileLimits {
         Self {
             component_bytes: 64 << 20,
             memory_bytes: 2 << 30,
-            cpu: Duration::from_secs(60),
-            wall: Duration::from_secs(120),
+            cpu: Duration::from_mins(1),
+            wall: Duration::from_mins(2),
             at_once: 2,
         }
     }

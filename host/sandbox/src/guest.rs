@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flow_model::call::{Call, CallError, Reply};
+use flow_model::call::{Call, CallError};
 use flow_model::ids::{Digest, InvalidName};
 use flow_model::time::Clock;
 use flow_model::work::{Job, LogSource};
@@ -15,6 +15,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::bindings::imports::types::Error;
 use crate::capabilities::Capabilities;
 use crate::clocks;
+use crate::imports::FromReply;
 use crate::leash::Leash;
 use crate::log::LogSink;
 use crate::meter::MemoryLimiter;
@@ -57,10 +58,10 @@ impl Guest {
     }
 
     /// Brokers one call and reads its reply. The call is given up when the guest is.
-    pub(crate) async fn ask<T>(&mut self, call: Call, read: fn(Reply) -> Option<T>) -> Result<T, Error> {
+    pub(crate) async fn ask<T: FromReply>(&mut self, call: Call) -> Result<T, Error> {
         let answer = AbortOnDropHandle::new(self.host.spawn(self.capabilities.call(call))).await;
         let reply = answer.map_err(|_| Error::Unavailable("the host could not answer".into()))??;
-        read(reply).ok_or_else(|| Error::Unavailable("the host's answer does not fit the question".into()))
+        T::from_reply(reply).ok_or_else(|| Error::Unavailable("the host's answer does not fit the question".into()))
     }
 
     /// Whether a progress report may go out now; the last one, of a finished task, always may.

@@ -77,19 +77,22 @@ fn check_import(name: &str) -> Result<(), Rejection> {
 }
 
 fn check_export(interface: &str, exports: &[String]) -> Result<(), Rejection> {
-    let versions: Vec<&str> = exports
-        .iter()
-        .filter_map(|name| parts(name))
-        .filter(|(package, name, _)| *package == PACKAGE && *name == interface)
-        .map(|(.., version)| version)
-        .collect();
-    if versions.iter().any(|version| speaks_ours(version)) {
+    if exports.iter().any(|name| is_ours(name, interface)) {
         return Ok(());
     }
-    Err(match versions.first() {
-        Some(version) => wrong_version(version),
+    let other = exports
+        .iter()
+        .filter_map(|name| parts(name))
+        .find(|(package, name, _)| *package == PACKAGE && *name == interface);
+    Err(match other {
+        Some((.., version)) => wrong_version(version),
         None => Rejection::MissingExport(format!("{PACKAGE}/{interface}@{VERSION}")),
     })
+}
+
+/// Whether `name` is the contract's `interface` in a version that fits.
+pub(crate) fn is_ours(name: &str, interface: &str) -> bool {
+    parts(name).is_some_and(|(package, name, version)| package == PACKAGE && name == interface && speaks_ours(version))
 }
 
 /// `package/interface@version` in its three parts.

@@ -12,6 +12,7 @@ mod compile_child;
 mod compiler;
 mod engine;
 mod execute;
+mod fit;
 mod guest;
 mod imports;
 mod inspect;

@@ -16,6 +16,8 @@ use crate::lines::LineBuffer;
 
 /// Bytes of undelivered lines from which on the guest waits.
 const HIGH_WATER: usize = 256 << 10;
+/// What a line costs the host beside its text, about.
+const LINE_OVERHEAD: usize = 64;
 /// How long the last lines may take to be delivered after the guest ended.
 const FLUSH_LIMIT: Duration = Duration::from_secs(10);
 /// A quota of lines beside that of bytes: one line per so many bytes.
@@ -196,7 +198,7 @@ impl LogSink {
     ) {
         // Not every database can store a NUL in a text.
         let event = if event.contains('\0') { event.replace('\0', "\u{fffd}") } else { event };
-        queue.waiting += event.len() + BYTES_PER_LINE as usize;
+        queue.waiting += event.len() + LINE_OVERHEAD;
         queue.lines.push(LogLine { timestamp: (self.clock)(), level, source, event, fields });
         // Most attempts log nothing and never start a flusher.
         if queue.flusher.is_none() && !queue.closed {

@@ -16,6 +16,7 @@ use crate::bindings::ModulePre;
 use crate::code_cache::CodeCache;
 use crate::compiler::Compiler;
 use crate::engine;
+use crate::fit;
 use crate::guest::Guest;
 use crate::inspect;
 use crate::native_code::NativeCode;
@@ -136,34 +137,11 @@ impl Modules {
         let component = tokio::task::spawn_blocking(move || code.load(&engine))
             .await
             .map_err(|error| Rejection::Unavailable(error.to_string()))?
-            .map_err(|error| Rejection::CompilerFailed(format!("{error:#}")))?;
-        check_demands(&component)?;
+            .map_err(|error| Rejection::Unavailable(format!("its code does not load: {error:#}")))?;
         let wrong = |error: wasmtime::Error| Rejection::WrongSignature(format!("{error:#}"));
-        Ready::new(self.linker.instantiate_pre(&component).map_err(wrong)?).map_err(wrong)
-    }
-}
-
-/// Refuses a component that could never be instantiated here.
-fn check_demands(component: &Component) -> Result<(), Rejection> {
-    const PAGE: u64 = 64 << 10;
-    let too_much = |what: &str, needs, limit| Err(Rejection::TooDemanding { what: what.into(), needs, limit });
-    let Some(needs) = component.resources_required() else {
-        return Err(Rejection::ForbiddenImport("a core module".into()));
-    };
-    let memory = needs.max_initial_memory_size.unwrap_or(0).saturating_mul(PAGE);
-    let max_memory = u64::try_from(engine::MAX_MEMORY).unwrap_or(u64::MAX);
-    let elements = needs.max_initial_table_size.unwrap_or(0);
-    let max_elements = u64::try_from(engine::MAX_TABLE_ELEMENTS).unwrap_or(u64::MAX);
-    if needs.num_memories > engine::MAX_MEMORIES {
-        too_much("memories", needs.num_memories.into(), engine::MAX_MEMORIES.into())
-    } else if needs.num_tables > engine::MAX_TABLES {
-        too_much("tables", needs.num_tables.into(), engine::MAX_TABLES.into())
-    } else if memory > max_memory {
-        too_much("bytes of memory", memory, max_memory)
-    } else if elements > max_elements {
-        too_much("table elements", elements, max_elements)
-    } else {
-        Ok(())
+        let linked = self.linker.instantiate_pre(&component).map_err(wrong)?;
+        fit::check_exports(&component).map_err(wrong)?;
+        Ready::new(linked).map_err(wrong)
     }
 }
 

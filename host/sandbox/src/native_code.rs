@@ -85,13 +85,13 @@ mod tests {
     proptest! {
         #[test]
         fn code_with_any_bit_flipped_is_not_trusted(
-            code in prop::collection::vec(any::<u8>(), 0..300), at in any::<prop::sample::Index>(), bit in 0..8,
+            code in prop::collection::vec(any::<u8>(), 0..300), at in any::<prop::sample::Index>(), bit in 0_u8..8,
         ) {
             let sealer = Sealer::new(&[1; 32], [2; 32]);
             let mut sealed = sealer.seal(&DIGEST, &code).sealed().to_vec();
             prop_assert!(sealer.unseal(&DIGEST, sealed.clone()).is_some());
             let at = at.index(sealed.len());
-            sealed[at] ^= 1 << bit;
+            sealed[at] ^= 1_u8 << bit;
             prop_assert!(sealer.unseal(&DIGEST, sealed).is_none());
         }
 

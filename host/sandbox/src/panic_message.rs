@@ -2,9 +2,6 @@
 
 use flow_model::work::SourceLocation;
 
-/// How much of it a message repeats.
-const MAX_BYTES: usize = 1 << 10;
-
 /// A guest's last words.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Panic {
@@ -18,7 +15,7 @@ pub(crate) struct Panic {
 pub(crate) fn find(stderr: &str) -> Option<Panic> {
     rust_panic(stderr).or_else(|| {
         let line = stderr.lines().rev().find(|line| !line.trim().is_empty())?;
-        Some(Panic { message: shortened(line), location: None })
+        Some(Panic { message: line.to_owned(), location: None })
     })
 }
 
@@ -30,7 +27,7 @@ fn rust_panic(stderr: &str) -> Option<Panic> {
     }
     let (place, message) = rest.split_once(":\n")?;
     let message = message.split("\nnote: run with").next()?.trim_end();
-    Some(Panic { message: shortened(&format!("panicked at {place}: {message}")), location: location(place) })
+    Some(Panic { message: format!("panicked at {place}: {message}"), location: location(place) })
 }
 
 fn location(place: &str) -> Option<SourceLocation> {
@@ -38,10 +35,6 @@ fn location(place: &str) -> Option<SourceLocation> {
     let _column = parts.next()?;
     let line = parts.next()?.parse().ok();
     Some(SourceLocation { file: parts.next()?.to_owned(), line })
-}
-
-fn shortened(text: &str) -> String {
-    text[..text.floor_char_boundary(MAX_BYTES)].to_owned()
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use flow_model::call::Call;
 
-use super::done;
 use crate::bindings::imports::task_instance::Host;
 use crate::bindings::imports::types::Error;
 use crate::guest::Guest;
@@ -14,7 +13,7 @@ impl Host for Guest {
         if !(0.0..=1.0).contains(&fraction) {
             return Err(Error::Invalid(format!("progress must be from 0 to 1, not {fraction}")));
         }
-        if self.may_report(fraction) { self.ask(Call::Progress { fraction }, done).await } else { Ok(()) }
+        if self.may_report(fraction) { self.ask(Call::Progress { fraction }).await } else { Ok(()) }
     }
 
     async fn is_cancelled(&mut self) -> bool {

@@ -2,7 +2,7 @@
 
 use flow_model::call::{Call, limit};
 
-use super::{at_most, check_json, done, text};
+use super::{at_most, check_json};
 use crate::bindings::imports::types::Error;
 use crate::bindings::imports::xcom::Host;
 use crate::guest::Guest;
@@ -12,14 +12,14 @@ impl Host for Guest {
         let key = key.parse()?;
         at_most(limit::XCOM, &value)?;
         check_json("the value", &value)?;
-        self.ask(Call::XcomPush { key, value }, done).await
+        self.ask(Call::XcomPush { key, value }).await
     }
 
     async fn pull(&mut self, task: String, key: String, map_index: Option<u32>) -> Result<String, Error> {
-        self.ask(Call::XcomPull { task: task.parse()?, key: key.parse()?, map_index }, text).await
+        self.ask(Call::XcomPull { task: task.parse()?, key: key.parse()?, map_index }).await
     }
 
     async fn pull_all(&mut self, task: String, key: String) -> Result<String, Error> {
-        self.ask(Call::XcomPullAll { task: task.parse()?, key: key.parse()? }, text).await
+        self.ask(Call::XcomPullAll { task: task.parse()?, key: key.parse()? }).await
     }
 }

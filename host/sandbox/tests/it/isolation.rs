@@ -1,0 +1,77 @@
+//! What one guest leaves behind, the next one must not find.
+
+use std::sync::Arc;
+
+use flow_model::work::{AttemptEnd, AttemptLimits, ErrorClass};
+use flow_sandbox::Attempt;
+
+use crate::support::guests::Wat;
+use crate::support::stage::{Stage, attempt, class, task};
+
+/// Fills 64 MiB of memory, and the whole stack that it can reach, with a pattern.
+const VICTIM: &str = "
+    (drop (memory.grow (i32.const 1023)))
+    (memory.fill (i32.const 128) (i32.const 0xa5) (i32.const 67100000))
+    (drop (call $dive (i64.const 0xa5a5a5a5a5a5a5a5) (i32.const 2000)))
+    (i32.const 64)";
+const DIVE: &str = "(func $dive (param i64 i32) (result i64)
+    (if (result i64) (i32.eqz (local.get 1)) (then (local.get 0))
+        (else (i64.xor (local.get 0) (call $dive (local.get 0) (i32.sub (local.get 1) (i32.const 1)))))))";
+/// Grows as far and traps at the first byte that is not zero, above the arguments that it was given itself.
+const SPY: &str = "(local $at i32)
+    (drop (memory.grow (i32.const 1023)))
+    (local.set $at (i32.const 8192))
+    (loop $next
+        (if (i64.ne (i64.load (local.get $at)) (i64.const 0)) (then unreachable))
+        (local.set $at (i32.add (local.get $at) (i32.const 8)))
+        (br_if $next (i32.lt_u (local.get $at) (i32.const 67108864))))
+    (i32.const 64)";
+
+#[tokio::test]
+async fn a_guest_finds_nothing_of_the_one_before_it_in_the_same_slot() {
+    let stage = Stage::with(|config| config.slots = 1);
+    let victim = stage.module(Wat { run: VICTIM, rest: DIVE, ..Wat::default() }.component()).await;
+    let spy_component = Wat { run: SPY, ..Wat::default() }.component();
+    for _ in 0..3 {
+        // Of two memories in the pool the slot of the last one is the likeliest; the spy takes turns on both.
+        let report = stage.run(attempt(victim, task("main", "[]"), &Arc::default())).await;
+        assert_eq!(report.end, AttemptEnd::Success { value: None });
+        assert!(report.usage.peak_memory_bytes >= 64 << 20, "the victim filled its memory");
+        for _ in 0..2 {
+            let spy = stage.task(spy_component.clone(), AttemptLimits::default()).await;
+            assert_eq!(spy.end, AttemptEnd::Success { value: None }, "the spy found something");
+        }
+    }
+}
+
+#[tokio::test]
+async fn memory_is_counted_over_all_memories_of_a_guest() {
+    // Two instances of one module, each with a memory of 600 pages, are together over 64 MiB.
+    let rest = "(memory $second 600)";
+    let stage = Stage::new();
+    let guest = Wat { pages: 600, rest, ..Wat::default() };
+    let Ok(inspection) = stage.admit(guest.component()).await else {
+        // More than one memory in one module is refused already.
+        return;
+    };
+    let limits = AttemptLimits { memory_bytes: 64 << 20, ..AttemptLimits::default() };
+    let report = stage.run(Attempt { limits, ..attempt(inspection.digest, task("main", "[]"), &Arc::default()) }).await;
+    assert_eq!(class(&report), ErrorClass::MemoryLimit);
+}
+
+#[tokio::test]
+async fn a_busy_guest_leaves_others_their_time() {
+    let stage = Stage::new();
+    let spin = stage.module(Wat { run: "(loop $again (br $again)) unreachable", ..Wat::default() }.component()).await;
+    let limits = AttemptLimits { cpu_ms: 400, ..AttemptLimits::default() };
+    let spinner = stage.run(Attempt { limits, ..attempt(spin, task("main", "[]"), &Arc::default()) });
+    // There is one thread for guests: the victims run between the spinner's slices.
+    let victims = async {
+        for _ in 0..5 {
+            let report = stage.task(Wat::default().component(), AttemptLimits::default()).await;
+            assert_eq!(report.end, AttemptEnd::Success { value: None });
+        }
+    };
+    let (report, ()) = tokio::join!(spinner, victims);
+    assert_eq!(class(&report), ErrorClass::CpuLimit);
+}
