@@ -1,6 +1,7 @@
 //! Who asks a service for something, and why a service refuses.
 
 use flow_model::ids::{InvalidName, TenantId};
+use flow_model::quota::OverQuota;
 use flow_model::roles::Role;
 use flow_store::StoreError;
 
@@ -113,6 +114,12 @@ impl From<StoreError> for ServiceError {
                 Self::Internal
             }
         }
+    }
+}
+
+impl From<OverQuota> for ServiceError {
+    fn from(error: OverQuota) -> Self {
+        Self::Quota(error.to_string())
     }
 }
 

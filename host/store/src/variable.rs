@@ -6,6 +6,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
+use crate::key::WrappedKey;
 use crate::listing::{Sort, by, by_nullable, like, page_of};
 use crate::pool::Session;
 
@@ -46,25 +47,30 @@ pub async fn get(db: &mut Session, tenant: &TenantId, key: &VariableKey) -> Resu
     row.map(SealedVariable::try_from).transpose()
 }
 
-const GET_FOR: &str = "SELECT variable.value_sealed FROM work
+const GET_FOR: &str = "SELECT data_key.tenant, data_key.master_kid, data_key.wrapped, variable.value_sealed FROM work
+    JOIN data_key ON data_key.tenant = work.tenant
     LEFT JOIN variable ON variable.tenant = work.tenant AND variable.var_key = $3
     WHERE work.tenant = $1 AND work.attempt = $2 AND work.worker IS NOT NULL";
 
-/// A variable's value for an attempt that holds a lease: `None` if it holds none, `Some(None)` without such a variable.
+#[derive(sqlx::FromRow)]
+struct ValueRow {
+    #[sqlx(flatten)]
+    key: WrappedKey,
+    value_sealed: Option<Vec<u8>>,
+}
+
+/// A variable's value, if there is one, and the tenant's data key, for an attempt; `None` if the attempt holds no lease.
 pub async fn value_for(
     db: &mut Session,
     tenant: &TenantId,
     attempt: AttemptId,
     key: &VariableKey,
-) -> Result<Option<Option<Vec<u8>>>, StoreError> {
-    Ok(on!(db, c => {
-        sqlx::query_scalar(GET_FOR)
-            .bind(tenant.as_str())
-            .bind(attempt.to_string())
-            .bind(key.as_str())
-            .fetch_optional(&mut *c)
-            .await?
-    }))
+) -> Result<Option<(WrappedKey, Option<Vec<u8>>)>, StoreError> {
+    let attempt = attempt.to_string();
+    let row: Option<ValueRow> = on!(db, c => {
+        sqlx::query_as(GET_FOR).bind(tenant.as_str()).bind(&attempt).bind(key.as_str()).fetch_optional(&mut *c).await
+    })?;
+    Ok(row.map(|row| (row.key, row.value_sealed)))
 }
 
 const COUNT: &str = "SELECT COUNT(*) FROM variable WHERE tenant = $1";
