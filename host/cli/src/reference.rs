@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 
 const PREAMBLE: &str = "\
 # Command line
@@ -18,31 +18,38 @@ Exit codes: 0 done, 1 the run or the request failed, 2 the command line makes no
 pub(crate) fn markdown(mut root: Command) -> String {
     root.build();
     let mut out = PREAMBLE.to_owned();
-    let shared =
-        root.find_subcommand("dags").into_iter().flat_map(Command::get_arguments).filter(|arg| arg.is_global_set());
     out.push_str("Commands that talk to a server share these options:\n\n");
-    shared.for_each(|arg| argument(&mut out, arg));
+    let group = root.find_subcommand("dags").into_iter();
+    group.flat_map(Command::get_arguments).filter(|arg| arg.is_global_set()).for_each(|arg| argument(&mut out, arg));
     section(&mut out, &root, 2);
     out
 }
 
 fn section(out: &mut String, command: &Command, depth: usize) {
     let path = command.get_bin_name().unwrap_or_else(|| command.get_name());
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     // Writing to a text cannot fail.
-    let _ = writeln!(out, "\n{} `{path}`\n", "#".repeat(depth.min(3)));
-    if let Some(about) = command.get_about() {
-        let _ = writeln!(out, "{about}\n");
+    let _ = writeln!(out, "\n{} `{path}`\n\n{about}", "#".repeat(depth.min(3)));
+    let own: Vec<&Arg> = command.get_arguments().filter(|arg| is_own(arg)).collect();
+    if !own.is_empty() {
+        out.push('\n');
+        for arg in own {
+            argument(out, arg);
+        }
     }
-    let own = command
-        .get_arguments()
-        .filter(|arg| !arg.is_global_set() && !matches!(arg.get_id().as_str(), "help" | "version"));
-    own.for_each(|arg| argument(out, arg));
     if let Some(after) = command.get_after_help() {
         let _ = writeln!(out, "\n```text\n{after}\n```");
     }
     for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
         section(out, verb, depth + 1);
     }
+}
+
+/// Whether it belongs to the command itself: neither shared nor one of those that every command has.
+fn is_own(arg: &Arg) -> bool {
+    let everywhere =
+        matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version);
+    !arg.is_global_set() && !everywhere
 }
 
 fn argument(out: &mut String, arg: &Arg) {

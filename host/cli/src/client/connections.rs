@@ -92,23 +92,23 @@ pub(crate) struct SetArgs {
 #[derive(Debug, Args)]
 pub(crate) struct Parts {
     /// Host name or address
-    #[arg(long, value_name = "HOST", requires = "conn_type")]
-    conn_host: Option<String>,
+    #[arg(long = "conn-host", value_name = "HOST", requires = "conn_type")]
+    host: Option<String>,
     /// TCP port
-    #[arg(long, value_name = "PORT", requires = "conn_type")]
-    conn_port: Option<u16>,
+    #[arg(long = "conn-port", value_name = "PORT", requires = "conn_type")]
+    port: Option<u16>,
     /// Database, schema or scheme
-    #[arg(long, value_name = "SCHEMA", requires = "conn_type")]
-    conn_schema: Option<String>,
+    #[arg(long = "conn-schema", value_name = "SCHEMA", requires = "conn_type")]
+    schema: Option<String>,
     /// User name
-    #[arg(long, value_name = "LOGIN", requires = "conn_type")]
-    conn_login: Option<String>,
+    #[arg(long = "conn-login", value_name = "LOGIN", requires = "conn_type")]
+    login: Option<String>,
     /// Password, or @FILE with it, so that it stays out of the command line
-    #[arg(long, value_name = "PASSWORD|@FILE", requires = "conn_type")]
-    conn_password: Option<String>,
+    #[arg(long = "conn-password", value_name = "PASSWORD|@FILE", requires = "conn_type")]
+    password: Option<String>,
     /// Everything else: a JSON object, or @FILE with it
-    #[arg(long, value_name = "JSON|@FILE", requires = "conn_type")]
-    conn_extra: Option<String>,
+    #[arg(long = "conn-extra", value_name = "JSON|@FILE", requires = "conn_type")]
+    extra: Option<String>,
 }
 
 impl Verb for Connections {
@@ -144,7 +144,7 @@ impl SetArgs {
         let mut body = match (conn_uri, conn_json) {
             (Some(uri), _) => of_uri(&text_or_file(uri)?)?,
             (None, Some(json)) => of_object(input::object("--conn-json", &json)?)?,
-            (None, None) => parts.body(conn_type)?,
+            (None, None) => parts.body(conn_type.as_deref())?,
         };
         if let Some(description) = conn_description {
             body.insert("description".to_owned(), description.into());
@@ -154,15 +154,15 @@ impl SetArgs {
 }
 
 impl Parts {
-    fn body(self, conn_type: Option<String>) -> Result<Map<String, Value>> {
-        let extra = self.conn_extra.map(|extra| input::object("--conn-extra", &extra)).transpose()?;
+    fn body(self, conn_type: Option<&str>) -> Result<Map<String, Value>> {
+        let extra = self.extra.map(|extra| input::object("--conn-extra", &extra)).transpose()?;
         of_object(json!({
             "conn_type": conn_type,
-            "host": self.conn_host,
-            "port": self.conn_port,
-            "schema": self.conn_schema,
-            "login": self.conn_login,
-            "password": self.conn_password.map(text_or_file).transpose()?,
+            "host": self.host,
+            "port": self.port,
+            "schema": self.schema,
+            "login": self.login,
+            "password": self.password.map(text_or_file).transpose()?,
             "extra": extra,
         }))
     }

@@ -25,7 +25,7 @@ pub(crate) struct Events {
     /// Only of this DAG
     #[arg(long, value_name = "DAG")]
     dag: Option<DagId>,
-    /// Only of this kind, such as post_variable
+    /// Only of this kind, such as `post_variable`
     #[arg(long, value_name = "NAME", conflicts_with = "follow")]
     event: Option<String>,
     /// Only what this member did
@@ -50,7 +50,7 @@ async fn follow(session: &Session, dag: Option<&DagId>) -> Result<Answer> {
     let mut lines = session.client.lines(Call::get(at!["events"]).with("dag_id", dag), "text/event-stream").await?;
     while let Some(line) = lines.next().await? {
         if let Some(event) = data(&line) {
-            session.printer.print(&(shown(&event, session.printer.format) + "\n"))?;
+            output::print(&(shown(&event, session.printer.format) + "\n"))?;
         }
     }
     Ok(Answer::Shown)

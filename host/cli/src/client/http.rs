@@ -17,7 +17,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long an answer may take; streams have no end to wait for.
 const ANSWER: Duration = Duration::from_secs(100);
 /// How long an upload may take, with everything that the server does before it answers.
-const UPLOAD: Duration = Duration::from_secs(900);
+const UPLOAD: Duration = Duration::from_mins(15);
 
 /// One server and who one is there.
 #[derive(Debug)]

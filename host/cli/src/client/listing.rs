@@ -51,6 +51,12 @@ impl Session {
         Ok(Answer::Rows(rows, list.columns))
     }
 
+    /// Shows the list that one request answers with, whole.
+    pub(crate) async fn rows(&self, list: List, call: Call) -> Result<Answer> {
+        let (rows, _) = entries_of(self.client.answer(call).await?, list.entries)?;
+        Ok(Answer::Rows(rows, list.columns))
+    }
+
     /// A part of a list, and the length of the whole.
     pub(crate) async fn entries(&self, entries: &'static str, call: Call, page: &Page) -> Result<(Vec<Value>, u64)> {
         let mut rows: Vec<Value> = Vec::new();

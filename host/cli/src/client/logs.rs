@@ -1,5 +1,7 @@
 //! `flow-host tasks logs`: what a task instance wrote, as it stands or as it comes.
 
+use std::fmt::Write as _;
+
 use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value};
@@ -8,7 +10,7 @@ use super::call::Call;
 use super::session::Session;
 use super::tasks::TaskArg;
 use crate::errors::Failure;
-use crate::output::{Answer, Format, visible};
+use crate::output::{self, Answer, Format, visible};
 
 /// Whose log to show.
 #[derive(Debug, Args)]
@@ -37,7 +39,7 @@ pub(crate) async fn show(session: &Session, args: LogsArgs) -> Result<Answer> {
     let mut lines = session.client.lines(call, "application/x-ndjson").await?;
     while let Some(line) = lines.next().await? {
         if !line.is_empty() {
-            session.printer.print(&(shown(&line, session.printer.format) + "\n"))?;
+            output::print(&(shown(&line, session.printer.format) + "\n"))?;
         }
     }
     Ok(Answer::Shown)
@@ -59,7 +61,7 @@ fn shown(line: &str, format: Format) -> String {
         return visible(line).into_owned();
     };
     if matches!(format, Format::Json | Format::Yaml) {
-        return crate::output::json_line(&Value::Object(fields));
+        return output::json_line(&Value::Object(fields));
     }
     let mut take = |name: &str| match fields.remove(name) {
         Some(Value::String(text)) => visible(&text).into_owned(),
@@ -78,9 +80,10 @@ fn append_fields(out: &mut String, fields: &Map<String, Value>) {
             Value::String(text) if !text.is_empty() && !text.contains(char::is_whitespace) => {
                 visible(text).into_owned()
             }
-            other => crate::output::json_line(other),
+            other => output::json_line(other),
         };
-        out.push_str(&format!(" {}={value}", visible(name)));
+        // Writing to a text cannot fail.
+        let _ = write!(out, " {}={value}", visible(name));
     }
 }
 

@@ -48,8 +48,7 @@ impl Profile {
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
         let damaged = || {
-            Failure::usage(format!("{} is not a profile", path.display()))
-                .hint("remove it, then run `flow-host login`")
+            Failure::usage(format!("{} is not a profile", path.display())).hint("remove it, then run `flow-host login`")
         };
         let stored: Stored = toml::from_str(&text).map_err(|_| damaged())?;
         let url = stored.url.parse().map_err(|_| damaged())?;

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::call::{Call, at};
 use super::listing::{List, Page};
 use super::session::{Session, Verb};
+use super::tasks::{ClearHow, STATES};
 use super::{input, wait};
 use crate::output::Answer;
 
@@ -65,15 +66,8 @@ pub(crate) struct ListArgs {
 pub(crate) struct ClearArgs {
     #[command(flatten)]
     run: RunArg,
-    /// Only tasks that failed
-    #[arg(short = 'f', long)]
-    only_failed: bool,
-    /// Only list what would run again
-    #[arg(long)]
-    dry_run: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
+    #[command(flatten)]
+    how: ClearHow,
 }
 
 /// What to delete.
@@ -128,14 +122,11 @@ impl Verb for Runs {
 }
 
 async fn clear(session: &Session, args: ClearArgs) -> Result<Answer> {
-    let ClearArgs { run, only_failed, dry_run, yes } = args;
-    if !dry_run {
-        input::confirm(&format!("Run the tasks of run `{}` of DAG `{}` again?", run.run, run.dag), yes)?;
-    }
-    let body = json!({ "dry_run": dry_run, "only_failed": only_failed });
-    let call = Call::post(run.path_to(&["clear"]), body);
+    let ClearArgs { run, how: ClearHow { only_failed, dry_run, yes } } = args;
+    input::confirm(&format!("Run the tasks of run `{}` of DAG `{}` again?", run.run, run.dag), yes || dry_run)?;
+    let call = Call::post(run.path_to(&["clear"]), json!({ "dry_run": dry_run, "only_failed": only_failed }));
     if dry_run {
-        return session.list(super::tasks::STATES, call, &Page::ALL).await;
+        return session.rows(STATES, call).await;
     }
     session.done(call, format!("cleared run `{}` of DAG `{}`", run.run, run.dag)).await
 }

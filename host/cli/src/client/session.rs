@@ -20,14 +20,14 @@ const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection and output")]
 pub(crate) struct Target {
-    /// The server's address; otherwise that of `flow-host login`, or http://127.0.0.1:8080
+    /// The server's address; otherwise that of `flow-host login`, or that of a local server on port 8080
     #[arg(long, global = true, env = "FLOW_HOST_URL", hide_env_values = true, value_parser = server_url)]
     pub(crate) url: Option<Url>,
     /// The token to show; better set the variable, for others can see a command line
     #[arg(long, global = true, env = "FLOW_HOST_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// How to show the answer
-    #[arg(short, long, global = true, value_name = "FORMAT", default_value = "table", value_enum)]
+    /// How to show the answer: as table, json, yaml or plain
+    #[arg(short, long, global = true, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     pub(crate) output: Format,
     /// Where `flow-host login` keeps the address and the token; otherwise ~/.config/flow-host/profile.toml
     #[arg(long, global = true, env = "FLOW_HOST_PROFILE", hide_env_values = true, value_name = "FILE")]

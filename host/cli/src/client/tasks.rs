@@ -92,15 +92,22 @@ pub(crate) struct ClearArgs {
     /// Also the tasks that wait for these
     #[arg(short, long)]
     downstream: bool,
-    /// Only those that failed
+    #[command(flatten)]
+    how: ClearHow,
+}
+
+/// How to run things again.
+#[derive(Debug, Args)]
+pub(crate) struct ClearHow {
+    /// Only tasks that failed
     #[arg(short = 'f', long)]
-    only_failed: bool,
+    pub(super) only_failed: bool,
     /// Only list what would run again
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Do not ask
     #[arg(short, long)]
-    yes: bool,
+    pub(super) yes: bool,
 }
 
 impl TaskArg {
@@ -123,7 +130,7 @@ impl TaskArg {
 impl Verb for Tasks {
     async fn run(self, session: &Session) -> Result<Answer> {
         match self {
-            Self::List { dag } => session.list(TASKS, Call::get(at!["dags", dag, "tasks"]), &Page::ALL).await,
+            Self::List { dag } => session.rows(TASKS, Call::get(at!["dags", dag, "tasks"])).await,
             Self::States(StatesArgs { run, states, page }) => {
                 let call = Call::get(run.path_to(&["taskInstances"])).with_each("state", &states);
                 session.list(STATES, call, &page).await
@@ -132,7 +139,7 @@ impl Verb for Tasks {
             Self::Tries(task) => {
                 let mut path = task.path();
                 path.push("tries".to_owned());
-                session.list(TRIES, Call::get(path), &Page::ALL).await
+                session.rows(TRIES, Call::get(path)).await
             }
             Self::Clear(args) => clear(session, args).await,
             Self::Logs(args) => logs::show(session, args).await,
@@ -142,20 +149,17 @@ impl Verb for Tasks {
 
 async fn clear(session: &Session, args: ClearArgs) -> Result<Answer> {
     let RunArg { dag, run } = args.run;
-    if !args.dry_run {
-        input::confirm(&format!("Run tasks of run `{run}` of DAG `{dag}` again?"), args.yes)?;
-    }
+    let ClearHow { only_failed, dry_run, yes } = args.how;
+    input::confirm(&format!("Run tasks of run `{run}` of DAG `{dag}` again?"), yes || dry_run)?;
     let body = body_of(json!({
-        "dry_run": args.dry_run,
+        "dry_run": dry_run,
         "dag_run_id": run,
         "task_ids": (!args.tasks.is_empty()).then_some(args.tasks),
-        "only_failed": args.only_failed,
+        "only_failed": only_failed,
         "include_upstream": args.upstream,
         "include_downstream": args.downstream,
         "reset_dag_runs": true,
     }));
     let call = Call::post(at!["dags", dag, "clearTaskInstances"], body);
-    let answer = session.client.answer(call).await?;
-    let rows = answer.get("task_instances").and_then(|rows| rows.as_array()).cloned().unwrap_or_default();
-    Ok(Answer::Rows(rows, STATES.columns))
+    session.rows(STATES, call).await
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use flow_model::ids::ModuleName;
+use flow_model::ids::{DagId, ModuleName};
 use flow_model::rest::modules::UploadedModule;
 use futures::StreamExt as _;
 use reqwest::{Body, Method};
@@ -53,7 +53,7 @@ impl Verb for UploadArgs {
         for warning in &module.warnings {
             eprintln!("warning: {}", visible(warning));
         }
-        let dags: Vec<&str> = module.dags.iter().map(|dag| dag.as_str()).collect();
+        let dags: Vec<&str> = module.dags.iter().map(DagId::as_str).collect();
         Ok(Answer::Done(format!("module `{}` version {}: {}", module.name, module.version, dags.join(", ")), whole))
     }
 }

@@ -12,10 +12,10 @@ use crate::output::Answer;
 
 const XCOMS: List = List { entries: "xcom_entries", columns: &["key", "map_index", "timestamp"] };
 
-/// What can be done with XComs.
+/// What can be done with an XCom.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Xcoms {
-    /// List the XComs of a task instance
+    /// List what a task instance handed on, by key
     List(ListArgs),
     /// Show the value of an XCom
     #[command(
@@ -24,7 +24,7 @@ pub(crate) enum Xcoms {
     Get(GetArgs),
 }
 
-/// Whose XComs to list.
+/// Whose to list.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]

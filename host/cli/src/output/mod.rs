@@ -90,16 +90,7 @@ impl Printer {
             eprintln!("nothing found");
             return Ok(());
         }
-        self.print(&self.render(answer))
-    }
-
-    /// Writes text to standard output at once. A reader who has gone away, such as `head`, is no error.
-    pub(crate) fn print(self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        print(&self.render(answer))
     }
 
     fn render(self, answer: &Answer) -> String {
@@ -126,6 +117,15 @@ impl Printer {
             Answer::Shown => return String::new(),
         };
         if self.format == Format::Yaml { visible::yaml(whole) } else { visible::json(whole) + "\n" }
+    }
+}
+
+/// Writes text to standard output at once. A reader who has gone away, such as `head`, is no error.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn lines(rows: &[Value], columns: Columns) -> String {
     let mut out = columns.join("\t") + "\n";
     for row in rows {
         let cells: Vec<String> = columns.iter().map(|column| text(at(row, column))).collect();
-        out += &(cells.join("\t") + "\n");
+        out = out + &cells.join("\t") + "\n";
     }
     out
 }
@@ -36,7 +36,7 @@ pub(super) fn fields(object: &Value, look: Look) -> String {
 
 /// One thing, a field a line, its name and its value separated by a tab.
 pub(super) fn field_lines(object: &Value) -> String {
-    pairs(object).map(|(name, value)| format!("{name}\t{}\n", text(value))).collect()
+    pairs(object).fold(String::new(), |out, (name, value)| out + &name + "\t" + &text(value) + "\n")
 }
 
 fn pairs(object: &Value) -> Box<dyn Iterator<Item = (String, &Value)> + '_> {
