@@ -1,13 +1,16 @@
-//! The reference of all commands as Markdown, made from the same definitions that parse them.
+//! `docs/cli.md`, the reference of all commands, made from the definitions that parse them.
 
 use std::fmt::Write as _;
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, Command, CommandFactory as _};
+
+use crate::args::Args;
 
 const PREAMBLE: &str = "\
 # Command line
 
-Made by `flow-host reference > docs/cli.md`; a test holds the two together.
+Generated from the definitions in `host/cli/src` by `host/cli/src/reference.rs`; run its test with `FLOW_ACCEPT=1` to accept
+a change.
 
 Exit codes: 0 done, 1 the run or the request failed, 2 the command line makes no sense, 3 the server cannot be reached,
 4 not allowed.
@@ -15,7 +18,7 @@ Exit codes: 0 done, 1 the run or the request failed, 2 the command line makes no
 ";
 
 /// All commands that are not hidden, each with its arguments and examples.
-pub(crate) fn markdown(mut root: Command) -> String {
+fn markdown(mut root: Command) -> String {
     root.build();
     let mut out = PREAMBLE.to_owned();
     out.push_str("Commands that talk to a server share these options:\n\n");
@@ -81,34 +84,32 @@ fn value_of(arg: &Arg) -> String {
     names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use crate::args::Args;
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Args::command().debug_assert();
+#[test]
+#[expect(clippy::disallowed_methods, reason = "accepting a snapshot is asked for on the command line")]
+fn the_document_shows_the_commands() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
+    let made = markdown(Args::command());
+    if std::env::var_os("FLOW_ACCEPT").is_some() {
+        std::fs::write(file, &made).expect("docs/ can be written");
     }
+    let written = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(written == made, "docs/cli.md is not what the commands say; accept it with FLOW_ACCEPT=1");
+}
 
-    #[test]
-    fn the_written_reference_is_this_one() {
-        let written = include_str!("../../../docs/cli.md");
-        let is_same = written == super::markdown(Args::command());
-        assert!(is_same, "docs/cli.md is out of date: run `cargo run -p flow-host -- reference > docs/cli.md`");
-    }
+#[test]
+fn the_command_line_is_sound() {
+    Args::command().debug_assert();
+}
 
-    #[test]
-    fn every_command_says_what_it_does() {
-        let mut commands = vec![Args::command()];
-        while let Some(command) = commands.pop() {
-            let name = command.get_name();
-            assert!(command.get_about().is_some(), "`{name}` does not say what it does");
-            for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
-                assert!(arg.get_help().is_some(), "`{name}` does not say what `{}` is", arg.get_id());
-            }
-            commands.extend(command.get_subcommands().cloned());
+#[test]
+fn every_command_says_what_it_does() {
+    let mut commands = vec![Args::command()];
+    while let Some(command) = commands.pop() {
+        let name = command.get_name();
+        assert!(command.get_about().is_some(), "`{name}` does not say what it does");
+        for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+            assert!(arg.get_help().is_some(), "`{name}` does not say what `{}` is", arg.get_id());
         }
+        commands.extend(command.get_subcommands().cloned());
     }
 }

@@ -30,6 +30,8 @@ use anyhow::Result;
 use clap::{CommandFactory as _, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use self::call::{Call, at};
+pub(crate) use self::http::Client;
 use self::session::{Group, Single};
 use crate::args::Args;
 
@@ -88,9 +90,6 @@ pub(crate) enum ClientCommand {
         #[arg(value_enum)]
         shell: Shell,
     },
-    /// Print this reference of all commands as Markdown
-    #[command(hide = true)]
-    Reference,
 }
 
 /// Does what the command says.
@@ -117,10 +116,6 @@ pub(crate) fn run(command: ClientCommand) -> Result<()> {
         ClientCommand::Version(single) => single.start(),
         ClientCommand::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "flow-host", &mut std::io::stdout());
-            Ok(())
-        }
-        ClientCommand::Reference => {
-            print!("{}", crate::reference::markdown(Args::command()));
             Ok(())
         }
     }
