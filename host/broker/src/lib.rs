@@ -4,6 +4,8 @@
 //! file per resource: reads take the tenant they are for, writes take the [`Actor`] who asks and are audited.
 
 mod audit;
+mod capabilities;
+mod connections;
 mod error;
 mod keys;
 mod local;
@@ -11,6 +13,8 @@ mod passwords;
 mod secrets;
 mod tenants;
 mod tokens;
+mod users;
+mod variables;
 
 pub use error::{Actor, PlatformActor, ServiceError};
 pub use keys::{PublicKey, SigningKey};

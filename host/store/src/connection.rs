@@ -1,6 +1,6 @@
 //! Connections, their passwords and extras sealed.
 
-use flow_model::ids::{AttemptId, ConnectionId, TenantId};
+use flow_model::ids::{ConnectionId, TenantId};
 use flow_model::rest::{Page, PageRequest};
 use flow_model::time::Millis;
 
@@ -83,29 +83,6 @@ pub async fn get(
 ) -> Result<Option<SealedConnection>, StoreError> {
     let row: Option<Row> = on!(db, c => {
         sqlx::query_as(GET).bind(tenant.as_str()).bind(id.as_str()).fetch_optional(&mut *c).await?
-    });
-    row.map(SealedConnection::try_from).transpose()
-}
-
-const GET_FOR: &str = columns!(
-    "WHERE tenant = $1 AND conn_id = $2
-    AND EXISTS (SELECT 1 FROM work WHERE work.tenant = $1 AND work.attempt = $3 AND work.worker IS NOT NULL)"
-);
-
-/// One connection for an attempt that holds a lease; `None` without such a connection or without a lease.
-pub async fn get_for(
-    db: &mut Session,
-    tenant: &TenantId,
-    attempt: AttemptId,
-    id: &ConnectionId,
-) -> Result<Option<SealedConnection>, StoreError> {
-    let row: Option<Row> = on!(db, c => {
-        sqlx::query_as(GET_FOR)
-            .bind(tenant.as_str())
-            .bind(id.as_str())
-            .bind(attempt.to_string())
-            .fetch_optional(&mut *c)
-            .await?
     });
     row.map(SealedConnection::try_from).transpose()
 }

@@ -13,7 +13,7 @@ use crate::task_instance::TaskKey;
 
 mod lease;
 
-pub use lease::{Lease, expire_workers, expired, leases, next_expiry, renew};
+pub use lease::{Lease, expire_workers, expired, holds, leases, next_expiry, renew};
 
 /// What an attempt is at.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -53,14 +53,14 @@ pub async fn renew(db: &mut Session, attempts: &[AttemptId], until: Millis) -> R
 }
 
 const EXPIRED: &str =
-    "SELECT attempt FROM work WHERE worker IS NOT NULL AND lease_until <= $1 ORDER BY lease_until LIMIT $2";
+    "SELECT attempt, kind FROM work WHERE worker IS NOT NULL AND lease_until <= $1 ORDER BY lease_until LIMIT $2";
 
-/// Attempts whose lease has expired, at most `limit`.
-pub async fn expired(db: &mut Session, now: Millis, limit: u32) -> Result<Vec<AttemptId>, StoreError> {
+/// Attempts whose lease has expired, at most `limit`, and whether each parses a module.
+pub async fn expired(db: &mut Session, now: Millis, limit: u32) -> Result<Vec<(AttemptId, bool)>, StoreError> {
     let limit = i64::from(limit);
-    let found: Vec<String> =
-        on!(db, c => sqlx::query_scalar(EXPIRED).bind(now.0).bind(limit).fetch_all(&mut *c).await)?;
-    found.iter().map(|attempt| column::text("work.attempt", attempt)).collect()
+    let found: Vec<(String, String)> =
+        on!(db, c => sqlx::query_as(EXPIRED).bind(now.0).bind(limit).fetch_all(&mut *c).await)?;
+    found.iter().map(|(attempt, kind)| Ok((column::text("work.attempt", attempt)?, kind == "parse"))).collect()
 }
 
 const NEXT_EXPIRY: &str = "SELECT MIN(lease_until) FROM work WHERE worker IS NOT NULL";
@@ -88,4 +88,14 @@ pub async fn expire_workers(db: &mut Session, workers: &[JobId], now: Millis) ->
     let (text, rows) = (db.text(EXPIRE), column::rows(&part)?);
     on!(db, c => sqlx::query(text).bind(&rows).bind(now.0).execute(&mut *c).await.map(drop))?;
     Ok(())
+}
+
+const HOLDS: Batch = locking!("SELECT attempt FROM work WHERE attempt = $1 AND tenant = $2 AND worker IS NOT NULL");
+
+/// Whether an attempt holds a lease; if so it keeps it until the transaction ends.
+pub async fn holds(db: &mut Session, tenant: &TenantId, attempt: AttemptId) -> Result<bool, StoreError> {
+    let (text, attempt) = (db.text(HOLDS), attempt.to_string());
+    let found: Option<String> =
+        on!(db, c => sqlx::query_scalar(text).bind(&attempt).bind(tenant.as_str()).fetch_optional(&mut *c).await)?;
+    Ok(found.is_some())
 }
