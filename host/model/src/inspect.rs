@@ -73,15 +73,8 @@ pub enum Rejection {
     #[error("the component does not fit the contract: {0}")]
     WrongSignature(String),
     /// It needs more than any attempt may have.
-    #[error("the component needs {needs} {what}, more than the {limit} that an attempt can have")]
-    TooDemanding {
-        /// Of what.
-        what: String,
-        /// How much.
-        needs: u64,
-        /// How much there is.
-        limit: u64,
-    },
+    #[error("the component needs more than an attempt can have: {0}")]
+    TooDemanding(String),
     /// It takes too much time or memory to compile.
     #[error("the component could not be compiled within the host's limits ({0}): make it smaller or split it")]
     TooExpensive(String),
@@ -120,7 +113,7 @@ impl Rejection {
             Self::WrongVersion { .. } => "wrong-version",
             Self::MissingExport(_) => "missing-export",
             Self::WrongSignature(_) => "wrong-signature",
-            Self::TooDemanding { .. } => "too-demanding",
+            Self::TooDemanding(_) => "too-demanding",
             Self::TooExpensive(_) => "too-expensive",
             Self::CompilerFailed(_) => "compiler-failed",
             Self::Unavailable(_) => "unavailable",
@@ -137,7 +130,7 @@ impl Rejection {
             | Self::WrongVersion { .. }
             | Self::MissingExport(_)
             | Self::WrongSignature(_)
-            | Self::TooDemanding { .. }
+            | Self::TooDemanding(_)
             | Self::TooExpensive(_)
             | Self::CompilerFailed(_) => RejectionKind::Invalid,
             Self::Unavailable(_) => RejectionKind::HostFault,

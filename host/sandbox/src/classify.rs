@@ -9,8 +9,8 @@ use wasmtime_wasi::I32Exit;
 use crate::bindings::{dags, tasks};
 use crate::engine::BACKTRACE_FRAMES;
 use crate::execute::{Ending, Returned};
+use crate::last_words;
 use crate::leash::Stop;
-use crate::panic_message;
 
 /// How much of what a guest says is kept as the attempt's message.
 const SHOWN_BYTES: usize = 4 << 10;
@@ -111,20 +111,22 @@ fn died(called: bool, error: &wasmtime::Error, evidence: &Evidence) -> Failure {
         return stopped(*stop, &evidence.limits);
     }
     let class = class_of(called, error, evidence);
-    let panic = panic_message::find(&evidence.stderr);
-    let location = panic.as_ref().and_then(|panic| panic.location.clone());
-    let message = match (class, panic) {
-        (ErrorClass::MemoryLimit, _) => {
-            format!("it needed more than its {} bytes of memory", evidence.limits.memory_bytes)
-        }
-        (ErrorClass::GuestBug, Some(panic)) => presentable(&panic.message),
-        (ErrorClass::HostError, _) => {
-            tracing::error!(error = format!("{error:#}"), "a guest could not be run");
-            "the host could not run it".into()
-        }
-        (_, _) => format!("{}{}", error.root_cause(), shown_stack(error)),
-    };
-    Failure { class, message, location }
+    if class == ErrorClass::MemoryLimit {
+        return failure(class, format!("it needed more than its {} bytes of memory", evidence.limits.memory_bytes));
+    }
+    if class == ErrorClass::HostError {
+        tracing::error!(error = format!("{error:#}"), "a guest could not be run");
+        return failure(class, "the host could not run it".into());
+    }
+    let trap = format!("{}{}", error.root_cause(), shown_stack(error));
+    if class != ErrorClass::GuestBug {
+        return failure(class, trap);
+    }
+    match (last_words::panic(&evidence.stderr), last_words::last_line(&evidence.stderr)) {
+        (Some(panic), _) => Failure { class, message: presentable(&panic.message), location: panic.location },
+        (None, Some(line)) => failure(class, presentable(&format!("{trap}; its last words were: {line}"))),
+        (None, None) => failure(class, trap),
+    }
 }
 
 fn class_of(called: bool, error: &wasmtime::Error, evidence: &Evidence) -> ErrorClass {

@@ -66,13 +66,16 @@ impl CodeCache {
         }
     }
 
-    /// Vouches for code that was just compiled, and keeps it. A full disk costs the next start a compilation, no more.
-    pub(crate) fn put(&self, digest: &Digest, code: &[u8]) -> NativeCode {
-        let code = self.sealer.seal(digest, code);
+    /// Vouches for code that the compiler made just now.
+    pub(crate) fn vouch(&self, digest: &Digest, code: &[u8]) -> NativeCode {
+        self.sealer.seal(digest, code)
+    }
+
+    /// Keeps code. A full disk costs the next start a compilation, no more.
+    pub(crate) fn put(&self, digest: &Digest, code: &NativeCode) {
         if let Err(error) = self.write(digest, code.sealed()) {
             tracing::warn!(%digest, %error, "compiled code could not be cached");
         }
-        code
     }
 
     /// Moves an entry out of the way.

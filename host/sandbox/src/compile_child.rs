@@ -9,10 +9,8 @@ use std::time::Instant;
 use flow_model::inspect::Rejection;
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
 use serde::{Deserialize, Serialize};
-use wasmtime::component::Component;
 
 use crate::engine;
-use crate::fit;
 use crate::inspect;
 
 /// How much weaker than the host the compiler's claim to the CPU is.
@@ -92,10 +90,7 @@ fn compile(wasm: &[u8]) -> Result<(u64, Vec<u8>), Rejection> {
     let engine = engine::compiler().map_err(|error| Rejection::CompilerFailed(error.to_string()))?;
     let began = Instant::now();
     // Whatever the compiler refuses, it refuses while it validates: its other errors are limits of its own.
-    let component =
-        Component::from_binary(&engine, wasm).map_err(|error| Rejection::Malformed(format!("{error:#}")))?;
-    fit::check_demands(&component)?;
-    let code = component.serialize().map_err(|error| Rejection::CompilerFailed(error.to_string()))?;
+    let code = engine.precompile_component(wasm).map_err(|error| Rejection::Malformed(format!("{error:#}")))?;
     let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok((millis.max(1), code))
 }

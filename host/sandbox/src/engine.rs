@@ -4,12 +4,9 @@
 
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
-use std::time::Duration;
 
 use aws_lc_rs::digest;
-use wasmtime::{
-    Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy, WasmBacktraceDetails,
-};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy, WasmBacktraceDetails};
 
 /// The most that one linear memory can hold; an attempt's own limit may be lower.
 pub(crate) const MAX_MEMORY: usize = 512 << 20;
@@ -23,9 +20,6 @@ pub(crate) const MAX_TABLE_ELEMENTS: usize = 100_000;
 pub(crate) const MAX_CORE_INSTANCES: u32 = 64;
 /// Frames kept of a guest's stack when it traps.
 pub(crate) const BACKTRACE_FRAMES: usize = 20;
-/// How often guests can be interrupted.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
-
 /// What compiled code depends on: the same in the host and in its compile child.
 pub(crate) fn base() -> Config {
     let mut config = Config::new();
@@ -80,8 +74,8 @@ fn pool(slots: u32) -> PoolingAllocationConfig {
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
         .max_tables_per_component(MAX_TABLES)
-        .max_memories_per_module(1)
-        .max_tables_per_module(4)
+        .max_memories_per_module(MAX_MEMORIES)
+        .max_tables_per_module(MAX_TABLES)
         .max_component_instance_size(1 << 20)
         .max_core_instance_size(1 << 20)
         .table_elements(MAX_TABLE_ELEMENTS)
@@ -93,20 +87,6 @@ fn pool(slots: u32) -> PoolingAllocationConfig {
         .max_unused_warm_slots(64)
         .decommit_batch_size(16);
     pool
-}
-
-/// Advances the epoch until the engine is gone. A thread of its own, because timers of a runtime that is busy with
-/// guests come late.
-pub(crate) fn start_ticker(engine: &Engine) -> std::io::Result<()> {
-    let weak: EngineWeak = engine.weak();
-    let tick = move || {
-        while let Some(engine) = weak.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(TICK);
-        }
-    };
-    std::thread::Builder::new().name("flow-epoch".into()).spawn(tick).map(drop)
 }
 
 /// What compiled code must have been compiled with to load into `engine`.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use flow_model::call::limit;
 use flow_model::work::{Job, TaskContext};
-use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
 
 use crate::bindings::imports::task_instance::Context;
@@ -46,23 +45,15 @@ pub(crate) enum Returned {
     Parse(Result<String, dags::ImportError>),
 }
 
-/// Runs `job` and holds `permit` until nothing of the guest is left.
-pub(crate) async fn execute(
-    ready: Ready,
-    job: Job,
-    guest: Guest,
-    meter: Arc<Meter>,
-    permit: OwnedSemaphorePermit,
-) -> Ending {
+/// Runs `job`. Nothing of the guest is left when this returns.
+pub(crate) async fn execute(ready: Ready, job: Job, guest: Guest, meter: Arc<Meter>) -> Ending {
     let leash = Arc::clone(&guest.leash);
     let work = meter.measure(begin(&ready, &job, guest));
-    let ending = tokio::select! {
+    tokio::select! {
         biased;
         ending = work => ending,
         stop = leash.snap() => Ending::Stopped(stop),
-    };
-    drop(permit);
-    ending
+    }
 }
 
 async fn begin(ready: &Ready, job: &Job, guest: Guest) -> Ending {

@@ -16,6 +16,7 @@ mod fit;
 mod guest;
 mod imports;
 mod inspect;
+mod last_words;
 mod leash;
 mod lines;
 mod linker;
@@ -23,9 +24,9 @@ mod log;
 mod meter;
 mod modules;
 mod native_code;
-mod panic_message;
 mod sandbox;
 mod stdio;
+mod ticker;
 
 pub use capabilities::Capabilities;
 pub use compile_child::compile_child;

@@ -98,7 +98,8 @@ impl AttemptLog {
             let mut queue = self.0.lock();
             self.0.flush_partial_lines(&mut queue);
             if let Some(words) = last_words {
-                self.0.enqueue(&mut queue, LogLevel::Error, LogSource::Host, words, None);
+                let line = self.0.line(LogLevel::Error, LogSource::Host, words);
+                self.0.enqueue(&mut queue, line);
             }
             queue.closed = true;
             queue.flusher.take()
@@ -131,14 +132,14 @@ impl LogSink {
         };
         let mut whole = Vec::new();
         buffer.feed(bytes, |line| whole.push(line));
-        for line in whole {
-            self.accept(&mut queue, level, source, line, None);
+        for event in whole {
+            self.accept(&mut queue, self.line(level, source, event));
         }
     }
 
     /// Takes one message of the `log` interface.
     pub(crate) fn message(self: &Arc<Self>, level: LogLevel, event: String, fields: Option<serde_json::Value>) {
-        self.accept(&mut self.lock(), level, LogSource::Log, event, fields);
+        self.accept(&mut self.lock(), LogLine { fields, ..self.line(level, LogSource::Log, event) });
     }
 
     /// Whether the guest may write more now.
@@ -159,47 +160,37 @@ impl LogSink {
     }
 
     fn flush_partial_lines(self: &Arc<Self>, queue: &mut Queue) {
-        if let Some(line) = queue.stdout.take_partial() {
-            self.accept(queue, LogLevel::Info, LogSource::Stdout, line, None);
+        if let Some(event) = queue.stdout.take_partial() {
+            self.accept(queue, self.line(LogLevel::Info, LogSource::Stdout, event));
         }
-        if let Some(line) = queue.stderr.take_partial() {
-            self.accept(queue, LogLevel::Error, LogSource::Stderr, line, None);
+        if let Some(event) = queue.stderr.take_partial() {
+            self.accept(queue, self.line(LogLevel::Error, LogSource::Stderr, event));
         }
+    }
+
+    fn line(&self, level: LogLevel, source: LogSource, event: String) -> LogLine {
+        // Not every database can store a NUL in a text.
+        let event = if event.contains('\0') { event.replace('\0', "\u{fffd}") } else { event };
+        LogLine { timestamp: (self.clock)(), level, source, event, fields: None }
     }
 
     /// Enqueues a guest's line if the quota has room for it, or else the mark, once.
-    fn accept(
-        self: &Arc<Self>,
-        queue: &mut Queue,
-        level: LogLevel,
-        source: LogSource,
-        event: String,
-        fields: Option<serde_json::Value>,
-    ) {
-        if source == LogSource::Stderr {
-            remember(&mut queue.stderr_tail, &event);
+    fn accept(self: &Arc<Self>, queue: &mut Queue, line: LogLine) {
+        if line.source == LogSource::Stderr {
+            remember(&mut queue.stderr_tail, &line.event);
         }
-        let size = event.len() + fields.as_ref().map_or(0, |fields| fields.to_string().len());
+        let size = line.event.len() + line.fields.as_ref().map_or(0, |fields| fields.to_string().len());
         if queue.quota.take(size) {
-            self.enqueue(queue, level, source, event, fields);
+            self.enqueue(queue, line);
         } else if !std::mem::replace(&mut queue.quota.truncated, true) {
             let mark = format!("log truncated: the attempt's log quota of {} bytes is used up", queue.quota.limit);
-            self.enqueue(queue, LogLevel::Warn, LogSource::Host, mark, None);
+            self.enqueue(queue, self.line(LogLevel::Warn, LogSource::Host, mark));
         }
     }
 
-    fn enqueue(
-        self: &Arc<Self>,
-        queue: &mut Queue,
-        level: LogLevel,
-        source: LogSource,
-        event: String,
-        fields: Option<serde_json::Value>,
-    ) {
-        // Not every database can store a NUL in a text.
-        let event = if event.contains('\0') { event.replace('\0', "\u{fffd}") } else { event };
-        queue.waiting += event.len() + LINE_OVERHEAD;
-        queue.lines.push(LogLine { timestamp: (self.clock)(), level, source, event, fields });
+    fn enqueue(self: &Arc<Self>, queue: &mut Queue, line: LogLine) {
+        queue.waiting += line.event.len() + LINE_OVERHEAD;
+        queue.lines.push(line);
         // Most attempts log nothing and never start a flusher.
         if queue.flusher.is_none() && !queue.closed {
             queue.flusher = Some(self.host.spawn(Arc::clone(self).flush()));
@@ -249,5 +240,63 @@ fn remember(tail: &mut String, line: &str) {
     if tail.len() > STDERR_TAIL {
         let cut = tail.ceil_char_boundary(tail.len() - STDERR_TAIL);
         tail.drain(..cut);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flow_model::call::{Call, CallError, Reply};
+    use flow_model::time::Millis;
+    use futures::future::{BoxFuture, FutureExt as _};
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Takes one batch for each permit.
+    struct Slow {
+        permits: Arc<Semaphore>,
+        taken: Arc<Mutex<Vec<LogLine>>>,
+    }
+
+    impl Capabilities for Slow {
+        fn call(&self, _: Call) -> BoxFuture<'static, Result<Reply, CallError>> {
+            std::future::ready(Err(CallError::Denied)).boxed()
+        }
+
+        fn log(&self, lines: Vec<LogLine>) -> BoxFuture<'static, ()> {
+            let (permits, taken) = (Arc::clone(&self.permits), Arc::clone(&self.taken));
+            async move {
+                permits.acquire().await.expect("it stays open").forget();
+                taken.lock().expect("nobody panicked").extend(lines);
+            }
+            .boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_writer_waits_while_lines_are_underway_and_nothing_is_lost() {
+        let (permits, taken) = (Arc::new(Semaphore::new(0)), Arc::default());
+        let slow = Slow { permits: Arc::clone(&permits), taken: Arc::clone(&taken) };
+        let log = AttemptLog::new(16 << 20, Arc::new(|| Millis(1)), Arc::new(slow));
+        let sink = log.sink();
+        let mut written = 0;
+        // One batch is underway and the next one is full: there is no room before the first is taken.
+        for _ in 0..2 {
+            while sink.has_room() {
+                sink.write(LogSource::Stdout, format!("{written} {}\n", "x".repeat(1_000)).as_bytes());
+                written += 1;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert!(sink.room().now_or_never().is_none());
+        assert!(written < 1_000, "{written} lines of 1 kB are underway");
+        permits.add_permits(100);
+        sink.room().await;
+        sink.write(LogSource::Stderr, b"no line end");
+        log.finish(Some("the end".into())).await;
+        let taken = taken.lock().expect("nobody panicked");
+        assert_eq!(taken.len(), written + 2);
+        assert!(taken.iter().take(written).enumerate().all(|(i, line)| line.event.starts_with(&format!("{i} "))));
+        assert_eq!(taken.last().map(|line| line.event.as_str()), Some("the end"));
     }
 }

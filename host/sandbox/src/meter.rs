@@ -114,3 +114,47 @@ impl ResourceLimiter for MemoryLimiter {
         engine::MAX_CORE_INSTANCES as usize
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    fn grows(limiter: &mut MemoryLimiter, current: usize, desired: usize, maximum: Option<usize>) -> bool {
+        limiter.memory_growing(current * MIB, desired * MIB, maximum.map(|it| it * MIB)).expect("it never fails")
+    }
+
+    #[test]
+    fn memories_share_one_limit() {
+        let meter = Arc::new(Meter::default());
+        let mut limiter = MemoryLimiter::new(64 << 20, Arc::clone(&meter));
+        assert!(grows(&mut limiter, 0, 40, None));
+        assert!(grows(&mut limiter, 0, 20, None));
+        assert!(!meter.memory_denied());
+        assert!(!grows(&mut limiter, 20, 30, None), "60 and 10 more are over 64");
+        assert!(meter.memory_denied());
+        assert!(grows(&mut limiter, 40, 44, None), "what was refused is not counted");
+        assert_eq!(meter.peak_memory(), 64 << 20);
+    }
+
+    #[test]
+    fn growth_that_the_memory_itself_forbids_is_not_counted() {
+        let meter = Arc::new(Meter::default());
+        let mut limiter = MemoryLimiter::new(64 << 20, Arc::clone(&meter));
+        assert!(grows(&mut limiter, 10, 50, Some(20)), "wasmtime refuses it by itself");
+        assert!(grows(&mut limiter, 0, 64, None));
+    }
+
+    #[tokio::test]
+    async fn only_the_cpu_time_of_polls_counts() {
+        let meter = Meter::default();
+        let spin = async {
+            let began = meter.cpu_now();
+            while meter.cpu_now().saturating_sub(began) < Duration::from_millis(5) {}
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        meter.measure(spin).await;
+        assert!((5..40).contains(&meter.cpu().as_millis()), "{:?}", meter.cpu());
+    }
+}

@@ -9,6 +9,7 @@ use flow_model::inspect::{Inspection, Rejection};
 use flow_model::port::BrokerError;
 use lru::LruCache;
 use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
@@ -19,7 +20,6 @@ use crate::engine;
 use crate::fit;
 use crate::guest::Guest;
 use crate::inspect;
-use crate::native_code::NativeCode;
 
 /// A component that is compiled, checked and linked.
 pub(crate) type Ready = ModulePre<Guest>;
@@ -82,7 +82,8 @@ impl Modules {
             Ok(self.compile(digest, wasm).await?.0)
         };
         // Attempts that come meanwhile wait for this one; if it fails or is given up, the next tries.
-        self.slot(digest).get_or_try_init(|| load).await.cloned()
+        let ready = self.slot(digest).get_or_try_init(|| load).await.cloned();
+        ready.inspect_err(|_| self.forget_unready(&digest))
     }
 
     /// Checks an uploaded component, compiles it and makes it ready.
@@ -99,7 +100,8 @@ impl Modules {
             compile_ms = millis;
             Ok(ready)
         };
-        let ready = self.slot(digest).get_or_try_init(|| load).await.cloned()?;
+        let ready = self.slot(digest).get_or_try_init(|| load).await.cloned();
+        let ready = ready.inspect_err(|_| self.forget_unready(&digest))?;
         let (imports, exports) = names(ready.instance_pre().component());
         Ok(Inspection { digest, size, imports, exports, compile_ms })
     }
@@ -109,13 +111,23 @@ impl Modules {
         Arc::clone(ready.get_or_insert(digest, Slot::default))
     }
 
+    /// Makes room again for components that are of use.
+    fn forget_unready(&self, digest: &Digest) {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if ready.peek(digest).is_some_and(|slot| !slot.initialized()) {
+            ready.pop(digest);
+        }
+    }
+
     async fn cached(&self, digest: Digest) -> Option<Ready> {
-        let cache = Arc::clone(&self.cache);
-        let code = tokio::task::spawn_blocking(move || cache.get(&digest)).await.ok()??;
-        match self.link(code).await {
+        let (cache, engine) = (Arc::clone(&self.cache), self.engine.clone());
+        let load = move || cache.get(&digest).map(|code| code.load(&engine));
+        let loaded = spawn_blocking(load).await.ok()??;
+        match loaded.map_err(|error| error.to_string()).and_then(|it| self.link(&it).map_err(|error| error.to_string()))
+        {
             Ok(ready) => Some(ready),
-            Err(error) => {
-                self.cache.quarantine(&digest, &format!("it does not load: {error}"));
+            Err(why) => {
+                self.cache.quarantine(&digest, &why);
                 None
             }
         }
@@ -124,25 +136,40 @@ impl Modules {
     async fn compile(&self, digest: Digest, wasm: Bytes) -> Result<(Ready, u64), Rejection> {
         inspect::first_look(&wasm, self.compiler.limits().component_bytes)?;
         let compiled = self.compiler.compile(wasm).await?;
+        let (cache, engine) = (Arc::clone(&self.cache), self.engine.clone());
+        let load = move || {
+            let code = cache.vouch(&digest, &compiled.code);
+            code.load(&engine).map(|component| (code, component))
+        };
+        let (code, component) = spawn_blocking(load).await.map_err(stopping)?.map_err(|error| not_loaded(&error))?;
+        let ready = self.link(&component)?;
+        // Kept only now, so that what is refused takes no room.
         let cache = Arc::clone(&self.cache);
-        let code = tokio::task::spawn_blocking(move || cache.put(&digest, &compiled.code))
-            .await
-            .map_err(|error| Rejection::Unavailable(error.to_string()))?;
-        Ok((self.link(code).await?, compiled.millis))
+        spawn_blocking(move || cache.put(&digest, &code)).await.map_err(stopping)?;
+        Ok((ready, compiled.millis))
     }
 
-    /// Loads code and resolves its imports and exports against the contract.
-    async fn link(&self, code: NativeCode) -> Result<Ready, Rejection> {
-        let engine = self.engine.clone();
-        let component = tokio::task::spawn_blocking(move || code.load(&engine))
-            .await
-            .map_err(|error| Rejection::Unavailable(error.to_string()))?
-            .map_err(|error| Rejection::Unavailable(format!("its code does not load: {error:#}")))?;
+    /// Resolves a component's imports and exports against the contract.
+    fn link(&self, component: &Component) -> Result<Ready, Rejection> {
         let wrong = |error: wasmtime::Error| Rejection::WrongSignature(format!("{error:#}"));
-        let linked = self.linker.instantiate_pre(&component).map_err(wrong)?;
-        fit::check_exports(&component).map_err(wrong)?;
+        let linked = self.linker.instantiate_pre(component).map_err(wrong)?;
+        fit::check_exports(component).map_err(wrong)?;
         Ready::new(linked).map_err(wrong)
     }
+}
+
+/// Why code that was compiled just now does not load: a slot of the pool cannot hold it, or the compile child is not
+/// of this host's version.
+fn not_loaded(error: &wasmtime::Error) -> Rejection {
+    if format!("{error:#}").contains("pooling allocator") {
+        return Rejection::TooDemanding(error.root_cause().to_string());
+    }
+    tracing::error!(error = format!("{error:#}"), "compiled code does not load");
+    Rejection::Unavailable("its compiled code does not load".into())
+}
+
+fn stopping(_: tokio::task::JoinError) -> Rejection {
+    Rejection::Unavailable("the host is stopping".into())
 }
 
 fn names(component: &Component) -> (Vec<String>, Vec<String>) {

@@ -22,12 +22,13 @@ use crate::compiler::{CompileLimits, Compiler, CompilerCommand};
 use crate::engine;
 use crate::execute::{Ending, execute};
 use crate::guest::{self, Guest};
-use crate::leash::Leash;
+use crate::leash::{Leash, Stop};
 use crate::linker::linker;
 use crate::log::AttemptLog;
 use crate::meter::{MemoryLimiter, Meter};
-use crate::modules::{LoadError, Modules};
+use crate::modules::Modules;
 use crate::native_code::Sealer;
+use crate::ticker::Ticker;
 
 /// The largest piece of compiled code in bytes.
 const MAX_CODE: u64 = 1 << 30;
@@ -93,6 +94,7 @@ struct Inner {
     modules: Modules,
     slots: Arc<Semaphore>,
     clock: Clock,
+    ticker: Ticker,
     /// `None` only while it is dropped.
     guests: Option<Runtime>,
 }
@@ -103,7 +105,7 @@ impl Sandbox {
         let slots = config.slots;
         let engine_error = |error: wasmtime::Error| SandboxError::Engine { slots, reason: format!("{error:#}") };
         let engine = engine::pooled(slots).map_err(engine_error)?;
-        engine::start_ticker(&engine).map_err(SandboxError::Threads)?;
+        let ticker = Ticker::start(&engine).map_err(SandboxError::Threads)?;
         let linker = linker(&engine).map_err(engine_error)?;
         let sealer = Sealer::new(&config.cache_secret, engine::compatibility(&engine));
         let cache = CodeCache::open(config.cache, sealer, MAX_CODE).map_err(SandboxError::Cache)?;
@@ -112,6 +114,7 @@ impl Sandbox {
             modules: Modules::new(linker, cache, compiler, config.modules_in_memory),
             slots: Arc::new(Semaphore::new(usize::try_from(slots).unwrap_or(usize::MAX))),
             clock: config.clock,
+            ticker,
             guests: Some(guests_runtime(config.threads)?),
         })))
     }
@@ -167,12 +170,11 @@ impl Inner {
         let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else { return Ending::NoRoom };
         let ready = tokio::select! {
             biased;
-            () = attempt.cancel.cancelled() => return Ending::Stopped(crate::leash::Stop::Cancelled),
+            () = attempt.cancel.cancelled() => return Ending::Stopped(Stop::Cancelled),
             ready = self.modules.get(attempt.module, fetch) => ready,
         };
         let ready = match ready {
             Ok(ready) => ready,
-            Err(LoadError::Rejected(Rejection::Unavailable(why))) => return Ending::NotReady(why),
             Err(error) => return Ending::NotReady(error.to_string()),
         };
         let Some(guests) = &self.guests else { return Ending::NoRoom };
@@ -180,7 +182,13 @@ impl Inner {
         let leash = Arc::new(Leash::new(attempt.limits, attempt.cancel, Arc::clone(meter)));
         let memory = MemoryLimiter::new(attempt.limits.memory_bytes, Arc::clone(meter));
         let guest = Guest::new(wasi, log.sink(), leash, memory, attempt.capabilities);
-        let execution = guests.spawn(execute(ready, attempt.job, guest, Arc::clone(meter), permit));
+        let execution = execute(ready, attempt.job, guest, Arc::clone(meter));
+        let slot = (permit, self.ticker.tick());
+        let execution = guests.spawn(async move {
+            let ending = execution.await;
+            drop(slot);
+            ending
+        });
         AbortOnDropHandle::new(execution).await.unwrap_or_else(|error| {
             tracing::error!(%error, "an attempt's execution broke off");
             Ending::NotReady("the host failed while it ran".into())

@@ -100,9 +100,26 @@ async fn a_component_must_export_what_the_contract_says_as_it_says_it() {
 
 #[tokio::test]
 async fn a_component_that_needs_more_than_any_attempt_can_have_is_refused() {
-    let rejection = Stage::new().admit(Wat { pages: 9_000, ..Wat::default() }.component()).await;
-    let too_much = Rejection::TooDemanding { what: "bytes of memory".into(), needs: 9_000 << 16, limit: 512 << 20 };
-    assert_eq!(rejection, Err(too_much));
+    let stage = Stage::new();
+    let guests = [
+        (
+            Wat { pages: 9_000, ..Wat::default() },
+            "memory has a minimum byte size of 589824000 which exceeds the limit of 0x20000000 bytes",
+        ),
+        (
+            Wat { rest: "(memory 1) (memory 1) (memory 1) (memory 1)", ..Wat::default() },
+            "defined memories count of 5 exceeds the per-instance limit of 4",
+        ),
+        (
+            Wat { rest: "(table 100001 funcref)", ..Wat::default() },
+            "table index 0 has a minimum element size of 100001 which exceeds the limit of 100000",
+        ),
+    ];
+    for (guest, expected) in guests {
+        assert_eq!(stage.admit(guest.component()).await, Err(Rejection::TooDemanding(expected.into())));
+    }
+    let kept = std::fs::read_dir(stage.cache.path()).expect("it reads").count();
+    assert_eq!(kept, 1, "nothing but the quarantine is in the cache");
 }
 
 #[tokio::test]

@@ -2,25 +2,22 @@
 
 use flow_model::work::SourceLocation;
 
-/// A guest's last words.
+/// A Rust panic.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Panic {
     /// What went wrong.
     pub(crate) message: String,
-    /// Where, if it is said as Rust says it.
+    /// Where.
     pub(crate) location: Option<SourceLocation>,
 }
 
-/// A Rust panic, or else the last line.
-pub(crate) fn find(stderr: &str) -> Option<Panic> {
-    rust_panic(stderr).or_else(|| {
-        let line = stderr.lines().rev().find(|line| !line.trim().is_empty())?;
-        Some(Panic { message: line.to_owned(), location: None })
-    })
+/// The last line that says anything.
+pub(crate) fn last_line(stderr: &str) -> Option<&str> {
+    stderr.lines().rev().find(|line| !line.trim().is_empty())
 }
 
 /// `thread 'main' panicked at src/lib.rs:1:2:` on one line, the message on the next ones, then a hint.
-fn rust_panic(stderr: &str) -> Option<Panic> {
+pub(crate) fn panic(stderr: &str) -> Option<Panic> {
     let (before, rest) = stderr.rsplit_once(" panicked at ")?;
     if !before.lines().next_back()?.starts_with("thread ") {
         return None;
@@ -49,13 +46,13 @@ mod tests {
             message: "panicked at src/lib.rs:12:9: index out of bounds:\nlen is 3".into(),
             location: Some(SourceLocation { file: "src/lib.rs".into(), line: Some(12) }),
         };
-        assert_eq!(find(stderr), Some(expected));
+        assert_eq!(panic(stderr), Some(expected));
     }
 
     #[test]
-    fn else_the_last_line_counts() {
-        let expected = Panic { message: "MemoryError".into(), location: None };
-        assert_eq!(find("Traceback:\nMemoryError\n\n"), Some(expected));
-        assert_eq!(find("\n"), None);
+    fn where_nothing_panicked_there_is_still_a_last_line() {
+        assert_eq!(panic("Traceback:\nMemoryError\n\n"), None);
+        assert_eq!(last_line("Traceback:\nMemoryError\n\n"), Some("MemoryError"));
+        assert_eq!(last_line("\n"), None);
     }
 }
