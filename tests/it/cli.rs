@@ -1,0 +1,99 @@
+//! The command line against a running host: a tenant's first hour, and every way to fail.
+
+use flow_tests::component;
+use serde_json::json;
+
+use crate::shell::Shell;
+
+#[test]
+fn a_tenants_first_hour() {
+    let shell = Shell::of_member();
+    let file = shell.path("hello.wasm");
+    std::fs::write(&file, component("hello")).expect("the component can be written");
+    let uploaded = shell.json(&["upload", file.to_str().expect("the path is UTF-8")]);
+    assert_eq!(
+        (&uploaded["name"], &uploaded["version"], &uploaded["dags"]),
+        (&json!("hello"), &json!(1), &json!(["hello"]))
+    );
+    assert_eq!(shell.json(&["dags", "list"])[0]["dag_id"], "hello");
+
+    let run = shell.json(&["dags", "trigger", "hello", "--conf", r#"{"name": "Ada"}"#, "--run-id", "first", "--wait"]);
+    assert_eq!((&run["dag_run_id"], &run["state"]), (&json!("first"), &json!("success")));
+    assert_eq!(shell.done(&["xcoms", "get", "hello", "first", "greet"]), "Hello, Ada!\n");
+    let states = shell.json(&["tasks", "states", "hello", "first", "--state", "success"]);
+    assert_eq!(states.as_array().map(Vec::len), Some(3));
+    let log = shell.done(&["tasks", "logs", "hello", "first", "tell"]);
+    assert!(log.contains("Hello, Ada!"), "{log}");
+
+    for verb in ["pause", "unpause"] {
+        shell.done(&["dags", verb, "hello"]);
+        assert_eq!(shell.json(&["dags", "get", "hello"])["is_paused"], verb == "pause");
+    }
+    shell.done(&["runs", "delete", "hello", "first", "--yes"]);
+    assert!(shell.fails(1, &["runs", "get", "hello", "first"]).contains("404"));
+}
+
+#[test]
+fn variables_and_connections_go_out_and_come_back() {
+    let shell = Shell::of_member();
+    shell.done(&["variables", "set", "region", "eu", "--description", "where"]);
+    shell.done(&["variables", "set", "limits", r#"{"rows": 10}"#, "--json"]);
+    assert_eq!(shell.done(&["variables", "get", "region"]), "eu\n");
+    shell.done(&["connections", "add", "db", "--conn-uri", "postgres://me@db.example:5432/sales?sslmode=require"]);
+    let connection = shell.json(&["connections", "get", "db"]);
+    assert_eq!((&connection["host"], &connection["port"]), (&json!("db.example"), &json!(5432)));
+
+    for (group, name) in [("variables", "region"), ("connections", "db")] {
+        let file = shell.path(&format!("{group}.json"));
+        let file = file.to_str().expect("the path is UTF-8");
+        let before = shell.json(&[group, "get", name]);
+        shell.done(&[group, "export", file]);
+        shell.done(&[group, "delete", name]);
+        shell.fails(1, &[group, "get", name]);
+        shell.done(&[group, "import", file]);
+        assert_eq!(shell.json(&[group, "get", name]), before);
+    }
+}
+
+#[test]
+fn a_secret_is_never_overwritten_by_its_mask() {
+    let shell = Shell::of_member();
+    shell.done(&["connections", "add", "db", "--conn-uri", "postgres://me:hunter2@db.example"]);
+    let exported = shell.done(&["connections", "export"]);
+    assert!(!exported.contains("hunter2"), "{exported}");
+    let file = shell.path("connections.json");
+    std::fs::write(&file, exported).expect("it can be written");
+    let said = shell.fails(2, &["connections", "import", file.to_str().expect("the path is UTF-8")]);
+    assert!(said.contains("masked values cannot be imported: connection `db`"), "{said}");
+}
+
+#[test]
+fn a_failed_run_is_a_failed_command() {
+    let shell = Shell::of_member();
+    let file = shell.path("greedy.wasm");
+    std::fs::write(&file, component("greedy")).expect("the component can be written");
+    shell.done(&["upload", file.to_str().expect("the path is UTF-8")]);
+    let conf = r#"{"mode": "recursion"}"#;
+    let said = shell.fails(1, &["dags", "trigger", "greedy", "--conf", conf, "--run-id", "r", "--wait"]);
+    assert!(said.contains("run `r` of DAG `greedy` failed in "), "{said}");
+    assert!(said.contains("flow-host tasks logs greedy r "), "{said}");
+}
+
+#[test]
+fn each_way_to_fail_has_its_exit_code() {
+    let shell = Shell::of_member();
+    for (code, args, said) in [
+        (1, &["dags", "get", "none"][..], "none"),
+        (1, &["runs", "wait", "none", "none"], "none"),
+        (2, &["dags", "get", "../x"], "DAG id"),
+        (2, &["dags", "trigger", "hello", "--conf", "[1]"], "--conf is not a JSON object"),
+        (2, &["upload", "nowhere.wasm"], "cannot read nowhere.wasm"),
+        (2, &["dags", "frobnicate"], "frobnicate"),
+        (3, &["dags", "list", "--url", "http://127.0.0.1:1"], "cannot reach http://127.0.0.1:1/"),
+        (4, &["dags", "list", "--token", "nonsense"], "flow-host login"),
+        (4, &["tenants", "list"], "platform-admin"),
+    ] {
+        let error = shell.fails(code, args);
+        assert!(error.contains(said), "{args:?}: {error}");
+    }
+}
