@@ -76,7 +76,7 @@ fn declared(patterns: &[String], name: &str) -> Result<(), ServiceError> {
 
 /// The attempt holds its lease, and keeps it until the transaction ends.
 async fn leased(db: &mut Session, tenant: &TenantId, attempt: AttemptId) -> Result<(), ServiceError> {
-    if work::holds(db, tenant, attempt).await? { Ok(()) } else { Err(fenced()) }
+    if work::holds_lease(db, tenant, attempt).await? { Ok(()) } else { Err(fenced()) }
 }
 
 fn fenced() -> ServiceError {

@@ -9,6 +9,7 @@ mod coded;
 pub mod connection_uri;
 pub mod cron;
 pub mod dag;
+pub mod description;
 pub mod fairness;
 pub mod graph;
 pub mod ids;

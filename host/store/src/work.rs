@@ -13,7 +13,7 @@ use crate::task_instance::TaskKey;
 
 mod lease;
 
-pub use lease::{Lease, expire_workers, expired, holds, leases, next_expiry, renew};
+pub use lease::{Lease, expire_workers, expired, holds_lease, leases, next_expiry, renew};
 
 /// What an attempt is at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub enum WorkKind {
         module: ModuleName,
         /// Its version.
         version: u32,
+        /// How often its parse has been lost with its worker.
+        losses: u32,
     },
 }
 
@@ -94,8 +96,9 @@ impl From<&WorkRow> for Columns {
                 columns.map_index = Some(column::map_index(key.map_index));
                 columns.try_number = (*try_number).into();
             }
-            WorkKind::Parse { module, version } => {
+            WorkKind::Parse { module, version, losses } => {
                 "parse".clone_into(&mut columns.kind);
+                columns.try_number = i64::from(*losses) + 1;
                 columns.module = Some(module.to_string());
                 columns.module_version = Some((*version).into());
             }
@@ -134,6 +137,7 @@ fn kind(row: &Columns) -> Result<WorkKind, StoreError> {
         (None, None, None, Some(module), Some(version)) => Ok(WorkKind::Parse {
             module: column::text("work.module", module)?,
             version: column::count("work.module_version", version)?,
+            losses: column::count("work.try_number", row.try_number - 1)?,
         }),
         (_, _, _, _, _) => {
             Err(StoreError::Inconsistent { column: "work.kind", reason: "it is neither a task nor a parse".to_owned() })
@@ -189,6 +193,15 @@ pub async fn delete(db: &mut Session, attempts: &[AttemptId]) -> Result<(), Stor
         on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
     }
     Ok(())
+}
+
+const REMOVE: &str = "DELETE FROM work WHERE attempt = $1";
+
+/// Withdraws one attempt; `false` if somebody else did.
+pub async fn remove(db: &mut Session, attempt: AttemptId) -> Result<bool, StoreError> {
+    let attempt = attempt.to_string();
+    let rows = on!(db, c => sqlx::query(REMOVE).bind(&attempt).execute(&mut *c).await?.rows_affected());
+    Ok(rows == 1)
 }
 
 const LOAD: Batch = batch!(

@@ -93,7 +93,7 @@ pub async fn expire_workers(db: &mut Session, workers: &[JobId], now: Millis) ->
 const HOLDS: Batch = locking!("SELECT attempt FROM work WHERE attempt = $1 AND tenant = $2 AND worker IS NOT NULL");
 
 /// Whether an attempt holds a lease; if so it keeps it until the transaction ends.
-pub async fn holds(db: &mut Session, tenant: &TenantId, attempt: AttemptId) -> Result<bool, StoreError> {
+pub async fn holds_lease(db: &mut Session, tenant: &TenantId, attempt: AttemptId) -> Result<bool, StoreError> {
     let (text, attempt) = (db.text(HOLDS), attempt.to_string());
     let found: Option<String> =
         on!(db, c => sqlx::query_scalar(text).bind(&attempt).bind(tenant.as_str()).fetch_optional(&mut *c).await)?;

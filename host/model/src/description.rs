@@ -1,0 +1,318 @@
+//! A module's description of its DAGs, read and checked as a whole: all of it holds, or the first mistake is named.
+//!
+//! What depends on other modules of the tenant is for the broker to check.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::call::limit;
+use crate::dag::{DagSpec, TaskSpec};
+use crate::graph::Graph;
+use crate::quota::{Policy, Quota};
+use crate::timetable::Schedule;
+use crate::uses::Uses;
+
+/// Why a description is refused: one sentence for the module's owner that names the DAG, the reason and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DescriptionError(pub String);
+
+const MAX_DESCRIPTION: usize = 5_000;
+const MAX_TAGS: usize = 100;
+const MAX_NAME: usize = 250;
+const MAX_PATTERNS: usize = 1_000;
+const MAX_RETRIES: u32 = 10_000;
+const DAY_MS: u64 = 24 * 3_600_000;
+const MAX_SPAN_MS: u64 = 30 * DAY_MS;
+
+/// The checked DAGs of a description, a JSON array of [`DagSpec`], in the order in which the module names them.
+pub fn read(text: &str, quota: &Quota, policy: &Policy) -> Result<Vec<Graph>, DescriptionError> {
+    if text.len() > limit::BULK {
+        return Err(refuse(format!(
+            "the description of the module's DAGs has {} bytes; at most {} are allowed",
+            text.len(),
+            limit::BULK
+        )));
+    }
+    let dags: Vec<&RawValue> = serde_json::from_str(text)
+        .map_err(|error| refuse(format!("the description of the module's DAGs is not a JSON array: {error}")))?;
+    if dags.is_empty() {
+        return Err(refuse("the module describes no DAGs; give it at least one".to_owned()));
+    }
+    let mut names = HashSet::new();
+    let mut graphs = Vec::with_capacity(dags.len());
+    for (index, raw) in dags.into_iter().enumerate() {
+        let spec: DagSpec = serde_json::from_str(raw.get()).map_err(|error| locate(index, raw, &error))?;
+        let name = spec.dag_id.clone();
+        if !names.insert(name.clone()) {
+            return Err(refuse(format!("DAG {:?} is described twice; DAG ids are unique", name.as_str())));
+        }
+        check(&spec, quota, policy).map_err(|reason| refuse(format!("DAG {:?}: {reason}", name.as_str())))?;
+        graphs.push(Graph::build(spec).map_err(|error| refuse(format!("DAG {:?}: {error}", name.as_str())))?);
+    }
+    Ok(graphs)
+}
+
+fn refuse(message: String) -> DescriptionError {
+    DescriptionError(message)
+}
+
+/// As much of a malformed DAG as is needed to say where the mistake is.
+#[derive(Deserialize)]
+struct Outline<'a> {
+    #[serde(borrow, default)]
+    dag_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    tasks: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct TaskOutline<'a> {
+    #[serde(borrow, default)]
+    task_id: Option<&'a RawValue>,
+}
+
+/// Names the DAG, and the task if the mistake is in one.
+fn locate(index: usize, raw: &RawValue, error: &serde_json::Error) -> DescriptionError {
+    let Ok(outline) = serde_json::from_str::<Outline<'_>>(raw.get()) else {
+        return refuse(format!("DAG number {}: {}", index + 1, without_place(error)));
+    };
+    let dag = shown("DAG", outline.dag_id, index);
+    for (index, task) in outline.tasks.iter().enumerate() {
+        if let Err(error) = serde_json::from_str::<TaskSpec>(task.get()) {
+            let id = serde_json::from_str::<TaskOutline<'_>>(task.get()).ok().and_then(|task| task.task_id);
+            return refuse(format!("{dag}, {}: {}", shown("task", id, index), without_place(&error)));
+        }
+    }
+    refuse(format!("{dag}: {}", without_place(error)))
+}
+
+/// A thing by its id if it has a proper one, by its number otherwise.
+fn shown(kind: &str, id: Option<&RawValue>, index: usize) -> String {
+    match id.and_then(|id| serde_json::from_str::<String>(id.get()).ok()) {
+        Some(id) if id.len() <= MAX_NAME && !id.is_empty() => format!("{kind} {id:?}"),
+        Some(_) | None => format!("{kind} number {}", index + 1),
+    }
+}
+
+/// The message without line and column, which mean nothing to somebody who never saw the text.
+fn without_place(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    message.rsplit_once(" at line ").map_or(message.clone(), |(before, _)| before.to_owned())
+}
+
+fn check(spec: &DagSpec, quota: &Quota, policy: &Policy) -> Result<(), String> {
+    check_words(spec)?;
+    let tasks = u64::try_from(spec.tasks.len()).unwrap_or(u64::MAX);
+    if tasks > quota.tasks_per_dag {
+        return Err(format!("it has {tasks} tasks; at most {} are allowed", quota.tasks_per_dag));
+    }
+    if let Some(schedule) = &spec.schedule {
+        Schedule::parse(schedule).map_err(|error| error.to_string())?;
+    }
+    if spec.start_date.zip(spec.end_date).is_some_and(|(start, end)| end < start) {
+        return Err("its end_date is before its start_date".to_owned());
+    }
+    check_uses(&spec.uses, policy)?;
+    let of_task = |task: &TaskSpec, reason| format!("task {:?}: {reason}", task.task_id.as_str());
+    spec.tasks.iter().try_for_each(|task| check_task(task, policy).map_err(|reason| of_task(task, reason)))
+}
+
+fn check_words(spec: &DagSpec) -> Result<(), String> {
+    if spec.description.as_ref().is_some_and(|text| text.len() > MAX_DESCRIPTION || text.contains('\0')) {
+        return Err(format!("its description has more than {MAX_DESCRIPTION} bytes or holds a NUL"));
+    }
+    if spec.tags.len() > MAX_TAGS {
+        return Err(format!("it has {} tags; at most {MAX_TAGS} are allowed", spec.tags.len()));
+    }
+    match spec.tags.iter().find(|tag| !is_label(tag, 100)) {
+        Some(tag) => Err(format!("tag {tag:?} is not valid: use 1 to 100 bytes without control characters")),
+        None => Ok(()),
+    }
+}
+
+fn check_task(task: &TaskSpec, policy: &Policy) -> Result<(), String> {
+    if !is_label(&task.function, MAX_NAME) {
+        return Err("its function is not valid: use 1 to 250 bytes without control characters".to_owned());
+    }
+    at_most("retries", task.retries, MAX_RETRIES)?;
+    at_most("retry_delay_ms", task.retry_delay_ms, MAX_SPAN_MS)?;
+    if let Some(timeout) = task.execution_timeout_ms {
+        at_most("execution_timeout_ms", timeout, MAX_SPAN_MS)?;
+        if timeout == 0 {
+            return Err("execution_timeout_ms is 0; leave it out for the tenant's limit".to_owned());
+        }
+    }
+    check_uses(&task.uses, policy)
+}
+
+fn check_uses(uses: &Uses, policy: &Policy) -> Result<(), String> {
+    for (kind, patterns) in [("variables", &uses.variables), ("connections", &uses.connections), ("dags", &uses.dags)] {
+        if patterns.len() > MAX_PATTERNS {
+            return Err(format!("uses.{kind} has {} entries; at most {MAX_PATTERNS} are allowed", patterns.len()));
+        }
+        for pattern in patterns {
+            if !is_label(pattern, MAX_NAME) {
+                return Err(format!("uses.{kind} holds {pattern:?}; use a name, or the beginning of one and `*`"));
+            }
+            if policy.forbid_wildcards && pattern.ends_with('*') {
+                return Err(format!(
+                    "uses.{kind} holds {pattern:?}, and this tenant's policy forbids wildcards; name each one"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_label(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+fn at_most<N: PartialOrd + Display>(what: &str, value: N, most: N) -> Result<(), String> {
+    if value > most { Err(format!("{what} is {value}; at most {most} is allowed")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn refusal(dags: &Value) -> String {
+        let policy = Policy { forbid_wildcards: true };
+        read(&dags.to_string(), &Quota::default(), &policy).expect_err("a mistake").0
+    }
+
+    fn task(id: &str, more: &Value) -> Value {
+        let mut task = json!({"task_id": id, "function": "f"});
+        task.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        task
+    }
+
+    /// A DAG `d` of one task `t`, with `more` members of the DAG or of the task.
+    fn dag(more: &Value) -> Value {
+        let mut dag = json!({"dag_id": "d", "tasks": [task("t", &json!({}))]});
+        dag.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        json!([dag])
+    }
+
+    fn with_task(more: &Value) -> Value {
+        dag(&json!({"tasks": [task("t", more)]}))
+    }
+
+    #[test]
+    fn a_good_description_is_read_in_order() {
+        let dags = json!([
+            {"dag_id": "b", "tasks": [task("t", &json!({"retries": 3}))]},
+            {"dag_id": "a", "schedule": {"cron": {"expression": "@daily"}}, "tasks": [task("t", &json!({}))]},
+        ]);
+        let graphs = read(&dags.to_string(), &Quota::default(), &Policy::default()).expect("no mistake");
+        let names: Vec<&str> = graphs.iter().map(|graph| graph.spec().dag_id.as_str()).collect();
+        assert_eq!(names, ["b", "a"]);
+    }
+
+    #[test]
+    fn every_mistake_is_named() {
+        let long = "x".repeat(300);
+        for (dags, expected) in [
+            (json!([]), "the module describes no DAGs; give it at least one"),
+            (dag(&json!({"tasks": []})), r#"DAG "d": it has no tasks; give it at least one"#),
+            (json!([dag(&json!({}))[0], dag(&json!({}))[0]]), r#"DAG "d" is described twice; DAG ids are unique"#),
+            (
+                dag(&json!({"dag_id": "../d"})),
+                r#"DAG "../d": DAG id "../d" is not valid: use 1 to 250 of the characters A-Z a-z 0-9 _ . -, and not only dots"#,
+            ),
+            (
+                dag(&json!({"dag_id": "d\u{0}"})),
+                r#"DAG "d\0": DAG id "d\0" is not valid: use 1 to 250 of the characters A-Z a-z 0-9 _ . -, and not only dots"#,
+            ),
+            (
+                dag(&json!({"dag_id": "🚀"})),
+                r#"DAG "🚀": DAG id "🚀" is not valid: use 1 to 250 of the characters A-Z a-z 0-9 _ . -, and not only dots"#,
+            ),
+            (
+                dag(&json!({"dag_id": long})),
+                r#"DAG number 1: DAG id "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" is not valid: use 1 to 250 of the characters A-Z a-z 0-9 _ . -, and not only dots"#,
+            ),
+            (
+                dag(&json!({"tasks": [task("a/b", &json!({}))]})),
+                r#"DAG "d", task "a/b": task id "a/b" is not valid: use 1 to 250 of the characters A-Z a-z 0-9 _ . -, and not only dots"#,
+            ),
+            (dag(&json!({"tasks": [{"task_id": "t"}]})), r#"DAG "d", task "t": missing field `function`"#),
+            (dag(&json!({"tasks": [{"function": "f"}]})), r#"DAG "d", task number 1: missing field `task_id`"#),
+            (json!([{"tasks": []}]), "DAG number 1: missing field `dag_id`"),
+            (json!([7]), "DAG number 1: invalid type: integer `7`, expected struct DagSpec"),
+            (with_task(&json!({"depends_on": ["t"]})), r#"DAG "d": task "t" depends on itself"#),
+            (
+                dag(
+                    &json!({"tasks": [task("a", &json!({"depends_on": ["b"]})), task("b", &json!({"depends_on": ["a"]}))]}),
+                ),
+                r#"DAG "d": its tasks form a cycle: a -> b -> a"#,
+            ),
+            (
+                dag(&json!({"tasks": [task("t", &json!({})), task("t", &json!({}))]})),
+                r#"DAG "d": task id "t" is used twice; task ids are unique within a DAG"#,
+            ),
+            (
+                with_task(&json!({"retries": 10_001})),
+                r#"DAG "d": task "t": retries is 10001; at most 10000 is allowed"#,
+            ),
+            (
+                with_task(&json!({"retry_delay_ms": 2_592_000_001_u64})),
+                r#"DAG "d": task "t": retry_delay_ms is 2592000001; at most 2592000000 is allowed"#,
+            ),
+            (
+                with_task(&json!({"execution_timeout_ms": 0})),
+                r#"DAG "d": task "t": execution_timeout_ms is 0; leave it out for the tenant's limit"#,
+            ),
+            (
+                with_task(&json!({"uses": {"variables": ["a*"]}})),
+                r#"DAG "d": task "t": uses.variables holds "a*", and this tenant's policy forbids wildcards; name each one"#,
+            ),
+            (
+                dag(&json!({"schedule": {"cron": {"expression": "@daily", "timezone": "Mars/Olympus"}}})),
+                r#"DAG "d": unknown time zone "Mars/Olympus"; use an IANA name such as Europe/Amsterdam or UTC"#,
+            ),
+            (
+                dag(&json!({"start_date": "2026-02-01T00:00:00Z", "end_date": "2026-01-01T00:00:00Z"})),
+                r#"DAG "d": its end_date is before its start_date"#,
+            ),
+            (
+                dag(&json!({"tags": ["a\nb"]})),
+                r#"DAG "d": tag "a\nb" is not valid: use 1 to 100 bytes without control characters"#,
+            ),
+        ] {
+            assert_eq!(refusal(&dags), expected);
+        }
+    }
+
+    #[test]
+    fn bad_schedules_are_named() {
+        for expression in ["61 * * * *", "0 0 30 2 *", "every day"] {
+            let refused = refusal(&dag(&json!({"schedule": {"cron": {"expression": expression}}})));
+            assert!(refused.starts_with(&format!("DAG \"d\": cron expression {expression:?}: ")), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_and_one_tasks_are_too_many() {
+        let tasks: Vec<Value> = (0..100_001).map(|n| task(&format!("t{n}"), &json!({}))).collect();
+        assert_eq!(
+            refusal(&dag(&json!({"tasks": tasks}))),
+            r#"DAG "d": it has 100001 tasks; at most 100000 are allowed"#
+        );
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused() {
+        let refused = read("not json", &Quota::default(), &Policy::default()).expect_err("a mistake");
+        assert_eq!(
+            refused.0,
+            "the description of the module's DAGs is not a JSON array: expected ident at line 1 column 2"
+        );
+    }
+}
