@@ -10,6 +10,7 @@ pub trait Capabilities: Send + Sync {
     /// One brokered call. Dropping the future gives the call up.
     fn call(&self, call: Call) -> BoxFuture<'static, Result<Reply, CallError>>;
 
-    /// Takes lines of the attempt's log, in order. The guest waits while too many lines are underway.
+    /// Takes lines of the attempt's log, in order. The guest waits while too many lines are underway, and the attempt's
+    /// report waits for the last ones: how long an absent broker is waited for is decided here.
     fn log(&self, lines: Vec<LogLine>) -> BoxFuture<'static, ()>;
 }

@@ -3,7 +3,6 @@
 //! All of a guest's streams share one log. A guest that writes faster than lines can be delivered has to wait.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use flow_model::time::Clock;
 use flow_model::work::{LogLevel, LogLine, LogSource};
@@ -18,8 +17,6 @@ use crate::lines::LineBuffer;
 const HIGH_WATER: usize = 256 << 10;
 /// What a line costs the host beside its text, about.
 const LINE_OVERHEAD: usize = 64;
-/// How long the last lines may take to be delivered after the guest ended.
-const FLUSH_LIMIT: Duration = Duration::from_secs(10);
 /// A quota of lines beside that of bytes: one line per so many bytes.
 const BYTES_PER_LINE: u64 = 32;
 /// How much of the end of stderr is remembered for the attempt's error message.
@@ -105,11 +102,10 @@ impl AttemptLog {
             queue.flusher.take()
         };
         self.0.filled.notify_one();
-        if let Some(mut flusher) = flusher
-            && tokio::time::timeout(FLUSH_LIMIT, &mut flusher).await.is_err()
+        if let Some(flusher) = flusher
+            && let Err(error) = flusher.await
         {
-            flusher.abort();
-            tracing::warn!("the end of an attempt's log could not be delivered in {FLUSH_LIMIT:?}");
+            tracing::error!(%error, "the end of an attempt's log was not delivered");
         }
     }
 }

@@ -88,3 +88,30 @@ async fn a_thousand_calls_of_a_rust_guest_are_answered() {
     assert!(matches!(report.end, AttemptEnd::Success { value: Some(_) }), "{report:?}");
     assert_eq!(world.calls.lock().expect("nobody panicked").len(), 1000);
 }
+
+#[tokio::test]
+async fn progress_reaches_the_broker_now_and_then_and_at_the_end() {
+    let guest = Wat {
+        imports: r#"(import "flow:host/task-instance@0.1.0" "heartbeat" (func $beat (param i32 f64 i32)))"#,
+        run: "(local $n i32)
+            (loop $again
+                (call $beat (i32.const 1) (f64.const 0.5) (i32.const 200))
+                (local.set $n (i32.add (local.get $n) (i32.const 1)))
+                (br_if $again (i32.lt_u (local.get $n) (i32.const 1000))))
+            (call $beat (i32.const 1) (f64.const 1) (i32.const 200))
+            (call $beat (i32.const 0) (f64.const 0) (i32.const 200))
+            ;; Not a fraction, which is refused.
+            (call $beat (i32.const 1) (f64.const nan) (i32.const 200))
+            (if (i32.ne (i32.load8_u (i32.const 200)) (i32.const 1)) (then unreachable))
+            (i32.const 64)",
+        ..Wat::default()
+    };
+    let stage = Stage::new();
+    let world = Arc::new(World::default());
+    let module = stage.module(guest.component()).await;
+    let report = stage.run(attempt(module, task("main", "[]"), &world)).await;
+    assert_eq!(report.end, AttemptEnd::Success { value: None });
+    let calls = world.calls.lock().expect("nobody panicked");
+    assert!((2..100).contains(&calls.len()), "{} of 1001 reports arrived", calls.len());
+    assert_eq!(calls.last(), Some(&Call::Progress { fraction: 1.0 }));
+}

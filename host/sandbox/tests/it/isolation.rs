@@ -71,3 +71,35 @@ async fn a_busy_guest_leaves_others_their_time() {
     let (report, ()) = tokio::join!(spinner, victims);
     assert_eq!(class(&report), ErrorClass::CpuLimit);
 }
+
+#[tokio::test]
+async fn a_guest_sees_no_environment_no_arguments_and_no_directories() {
+    let guest = Wat {
+        imports: r#"
+            (import "wasi:cli/environment@0.2.0" "get-environment" (func $environment (param i32)))
+            (import "wasi:cli/environment@0.2.0" "get-arguments" (func $arguments (param i32)))
+            (import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $directories (param i32)))"#,
+        run: "(call $environment (i32.const 200)) (call $arguments (i32.const 208)) (call $directories (i32.const 216))
+            ;; Each is a list: an address and a length.
+            (if (i32.or (i32.load (i32.const 204)) (i32.or (i32.load (i32.const 212)) (i32.load (i32.const 220))))
+                (then unreachable))
+            (i32.const 64)",
+        wit: (
+            "package wasi:cli@0.2.0 { interface environment {
+                get-environment: func() -> list<tuple<string, string>>;
+                get-arguments: func() -> list<string>;
+             } }
+             package wasi:filesystem@0.2.0 {
+                interface types { resource descriptor; }
+                interface preopens {
+                    use types.{descriptor};
+                    get-directories: func() -> list<tuple<descriptor, string>>;
+                }
+             }",
+            "import wasi:cli/environment@0.2.0; import wasi:filesystem/preopens@0.2.0;",
+        ),
+        ..Wat::default()
+    };
+    let report = Stage::new().task(guest.component(), AttemptLimits::default()).await;
+    assert_eq!(report.end, AttemptEnd::Success { value: None });
+}
