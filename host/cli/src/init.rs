@@ -11,6 +11,7 @@ use flow_model::ids::ModuleName;
 use include_dir::{Dir, DirEntry, include_dir};
 
 use crate::errors::Failure;
+use crate::output;
 
 static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/template");
 static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/rust");
@@ -28,12 +29,16 @@ pub(crate) fn run(path: &Path) -> Result<()> {
     let name = name_of(path)?;
     write(path, &name)?;
     let wasm = format!("target/wasm32-wasip2/release/{}.wasm", name.replace('-', "_"));
-    println!("created {}: its DAG is in src/lib.rs\n", path.display());
-    println!("  cd {}", path.display());
-    println!("  cargo build --release --target wasm32-wasip2");
-    println!("  flow-host upload {wasm} --name {name}");
-    println!("  flow-host dags trigger {name} --wait");
-    Ok(())
+    let path = path.display();
+    Ok(output::print(&format!(
+        "created {path}: its DAG is in src/lib.rs
+
+  cd {path}
+  cargo build --release --target wasm32-wasip2
+  flow-host upload {wasm} --name {name}
+  flow-host dags trigger {name} --wait
+"
+    ))?)
 }
 
 /// The crate's name: the last part of the path.

@@ -34,6 +34,7 @@ pub(crate) use self::call::{Call, at};
 pub(crate) use self::http::Client;
 use self::session::{Group, Single};
 use crate::args::Args;
+use crate::output;
 
 /// The client's commands, side by side with the operator's.
 #[derive(Debug, Subcommand)]
@@ -115,8 +116,9 @@ pub(crate) fn run(command: ClientCommand) -> Result<()> {
         ClientCommand::Health(single) => single.start(),
         ClientCommand::Version(single) => single.start(),
         ClientCommand::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "flow-host", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "flow-host", &mut script);
+            Ok(output::print(&String::from_utf8(script)?)?)
         }
     }
 }

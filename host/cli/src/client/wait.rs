@@ -1,5 +1,7 @@
 //! Waiting for a run: its state while it lasts, and at its end what failed, with an exit code that says whether all went well.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use flow_model::ids::{DagId, RunId};
 use flow_model::state::RunState;
@@ -11,6 +13,9 @@ use super::session::Session;
 use crate::errors::Failure;
 use crate::output::{Answer, Progress, visible};
 
+/// How long to leave a server alone that stopped telling.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Waits until the run has ended and shows it. A run that failed is a failure of the command.
 pub(crate) async fn until_ended(session: &Session, dag: &DagId, run: &RunId) -> Result<Answer> {
     let progress = Progress::spinner(session.printer.look);
@@ -21,7 +26,7 @@ pub(crate) async fn until_ended(session: &Session, dag: &DagId, run: &RunId) -> 
             Some(RunState::Success) => break Ok(shown),
             Some(RunState::Failed) => break Err(shown),
             // The server ended the stream before the run: it is shutting down, or has been asked long enough.
-            Some(RunState::Queued | RunState::Running) | None => {}
+            Some(RunState::Queued | RunState::Running) | None => tokio::time::sleep(AGAIN).await,
         }
     };
     drop(progress);
