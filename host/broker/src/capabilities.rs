@@ -1,11 +1,14 @@
-//! What guests may ask for that is not about runs: variables, connections, task state.
+//! What guests may ask for while they run.
 //!
 //! A call is answered for its grant alone: the role must have the interface, the task must have declared the name, and the
 //! attempt must hold its lease in the same statement or transaction that answers.
 
 mod connections;
+mod runs;
+mod task_instance;
 mod task_state;
 mod variables;
+mod xcom;
 
 use flow_model::call::{Call, CallError, Family, Reply};
 use flow_model::ids::{AttemptId, TenantId};
@@ -14,7 +17,7 @@ use flow_model::work::AttemptClaims;
 use flow_store::{Session, work};
 
 use crate::error::ServiceError;
-use crate::local::Inner;
+use crate::local::{Inner, LocalBroker};
 
 impl From<ServiceError> for CallError {
     fn from(error: ServiceError) -> Self {
@@ -63,6 +66,37 @@ impl Inner {
             | Call::PreviousSuccess => return None,
         };
         Some(answer.map_err(CallError::from))
+    }
+}
+
+impl LocalBroker {
+    /// Answers any call.
+    pub(crate) async fn answer_call(&self, claims: &AttemptClaims, call: Call) -> Result<Reply, CallError> {
+        if let Some(answer) = self.inner.call_catalog(claims, &call).await {
+            return answer;
+        }
+        let answer = match call {
+            Call::XcomPush { key, value } => self.xcom_push(claims, key, value).await,
+            Call::XcomPull { task, key, map_index } => self.xcom_pull(claims, (&task, &key), map_index).await,
+            Call::XcomPullAll { task, key } => self.xcom_pull_all(claims, (&task, &key)).await,
+            Call::Progress { fraction } => self.progress(claims, fraction).await,
+            Call::RunTrigger { dag, conf, logical_date, run_id } => {
+                self.run_trigger(claims, (dag, run_id), conf, logical_date).await
+            }
+            Call::RunState { dag, run_id } => self.run_state(claims, &dag, &run_id).await,
+            Call::RunCounts { dag, states } => self.run_counts(claims, &dag, &states).await,
+            Call::PreviousSuccess => self.previous_success(claims).await,
+            Call::VariableGet { .. }
+            | Call::VariableSet { .. }
+            | Call::VariableDelete { .. }
+            | Call::VariableKeys { .. }
+            | Call::ConnectionGet { .. }
+            | Call::StateGet { .. }
+            | Call::StateSet { .. }
+            | Call::StateDelete { .. }
+            | Call::StateClear => Err(ServiceError::Internal),
+        };
+        answer.map_err(CallError::from)
     }
 }
 

@@ -3,18 +3,34 @@
 //! [`LocalBroker`] has two faces. To workers it is a [`flow_model::port::Broker`]. To the API it is a set of services, one
 //! file per resource: reads take the tenant they are for, writes take the [`Actor`] who asks and are audited.
 
+mod arguments;
 mod audit;
 mod capabilities;
+mod claim;
+mod committer;
 mod connections;
+mod create;
+mod engine;
 mod error;
+mod events;
+mod jobs;
 mod keys;
+mod leases;
 mod local;
+mod parses;
 mod passwords;
+mod plan;
+mod port;
+mod schedules;
 mod secrets;
 mod tenants;
+mod text;
+mod timekeeper;
 mod tokens;
+mod triggers;
 mod users;
 mod variables;
+mod versions;
 
 pub use error::{Actor, PlatformActor, ServiceError};
 pub use keys::{PublicKey, SigningKey};

@@ -38,7 +38,10 @@ use flow_store::Store;
 use futures::future::BoxFuture;
 use tokio::sync::Notify;
 
+use crate::committer::Committer;
+use crate::engine::Engine;
 use crate::error::ServiceError;
+use crate::jobs::SchedulerJob;
 use crate::passwords::Passwords;
 use crate::secrets::Secrets;
 use crate::tokens::LiveTokens;
@@ -65,6 +68,8 @@ pub struct BrokerConfig {
     pub instance: JobId,
     /// What an attempt may spend where its task says nothing else.
     pub limits: AttemptLimits,
+    /// The name of the machine, for job records.
+    pub hostname: String,
     /// How long a worker may be silent before its attempts are lost; 30 s unless there is a reason.
     pub lease: Duration,
 }
@@ -89,6 +94,9 @@ pub(crate) struct Inner {
     pub(crate) instance: JobId,
     pub(crate) limits: AttemptLimits,
     pub(crate) lease: Duration,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) committer: Committer,
+    pub(crate) scheduler: SchedulerJob,
 }
 
 impl LocalBroker {
@@ -96,7 +104,12 @@ impl LocalBroker {
     pub async fn open(config: BrokerConfig) -> Result<Self, ServiceError> {
         let BrokerConfig { store, clock, entropy, admit, instance, limits, lease, .. } = config;
         let secrets = Secrets::new(&config.master_key, &config.former_master_keys, entropy.clone());
+        let engine = Arc::new(Engine::open(store.clone(), clock.clone(), entropy.clone(), lease).await?);
+        let now = engine.now();
         let inner = Inner {
+            committer: Committer::start(Arc::clone(&engine)),
+            scheduler: SchedulerJob::new(JobId::mint(now, engine.random()), now),
+            engine,
             store,
             clock,
             entropy,
@@ -112,6 +125,7 @@ impl LocalBroker {
         let broker = Self { inner: Arc::new(inner) };
         broker.adopt_master_key().await?;
         broker.ensure_signing_key().await?;
+        broker.inner.take_office(config.hostname).await?;
         Ok(broker)
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Everything here is a claim by a guest. [`crate::graph::Graph::build`] turns it into something to rely on.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -114,6 +116,11 @@ pub enum Argument {
 }
 
 impl TaskSpec {
+    /// The pause before another try.
+    pub fn retry_delay(&self) -> Duration {
+        Duration::from_millis(self.retry_delay_ms)
+    }
+
     /// Every direct upstream task, each once, in the order first named.
     pub fn upstream(&self) -> Vec<&TaskId> {
         let mut seen = Vec::new();

@@ -2,6 +2,7 @@
 
 use crate::coded::coded;
 use crate::state::RunState;
+use crate::time::Millis;
 
 coded!(
     /// What made a run, by Airflow's names.
@@ -35,5 +36,23 @@ pub fn may_delete(state: RunState) -> bool {
     match state {
         RunState::Queued | RunState::Success | RunState::Failed => true,
         RunState::Running => false,
+    }
+}
+
+/// The id of the scheduled run for a logical date, as Airflow writes it.
+pub fn scheduled_run_id(logical_date: Millis) -> String {
+    format!("scheduled__{}", airflow_instant(logical_date))
+}
+
+/// The id of a run that somebody triggered at this instant, as Airflow writes it.
+pub fn manual_run_id(at: Millis) -> String {
+    format!("manual__{}", airflow_instant(at))
+}
+
+/// An instant as Python's `isoformat` writes it: `+00:00`, and a fraction only where there is one.
+fn airflow_instant(at: Millis) -> String {
+    match at.to_utc() {
+        Some(instant) => instant.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false),
+        None => at.0.to_string(),
     }
 }

@@ -255,6 +255,17 @@ pub fn decide(status: TaskStatus, event: &TaskEvent<'_>, now: Millis) -> Result<
     }
 }
 
+/// If a try that counted is over and another may follow: how it ended, for the record of tries (Airflow's task instance
+/// history, where a try that was cut off has failed).
+pub fn past_try(before: TaskStatus, next: TaskStatus) -> Option<TaskInstanceState> {
+    match (next.phase, before.phase) {
+        (Phase::UpForRetry(..), _) | (Phase::None, Phase::Running(_)) => Some(TaskInstanceState::Failed),
+        (Phase::None, Phase::Ended(how)) if before.try_number > 0 => Some(how.state()),
+        (Phase::None, Phase::None | Phase::Queued(_) | Phase::UpForRetry(..) | Phase::Ended(_))
+        | (Phase::Queued(_) | Phase::Running(_) | Phase::Ended(_), _) => None,
+    }
+}
+
 fn release(status: TaskStatus, attempt: AttemptId, now: Millis) -> Result<Transition, InvalidTransition> {
     match status.phase {
         Phase::None => Ok(Transition {

@@ -93,12 +93,25 @@ pub async fn insert(db: &mut Session, runs: &[RunRow]) -> Result<HashSet<RunKey>
     new.iter().map(|key| column::text("dag_run.run_key", key)).collect()
 }
 
-const INSERT_CONF: &str = "INSERT INTO dag_run_conf (run_key, tenant, conf) VALUES ($1, $2, $3)";
+const INSERT_CONFS: Batch = batch!(
+    "INSERT INTO dag_run_conf (run_key, tenant, conf) SELECT r.run_key, r.tenant, r.conf FROM ",
+    rows(run_key text, tenant text, conf text),
+    ""
+);
 
-/// Stores a run's configuration. A run without one is left out.
-pub async fn insert_conf(db: &mut Session, tenant: &TenantId, run: RunKey, conf: &str) -> Result<(), StoreError> {
-    let run = run.to_string();
-    on!(db, c => sqlx::query(INSERT_CONF).bind(&run).bind(tenant.as_str()).bind(conf).execute(&mut *c).await.map(drop))?;
+#[derive(Serialize)]
+struct ConfColumns<'a> {
+    run_key: RunKey,
+    tenant: &'a str,
+    conf: &'a str,
+}
+
+/// Stores the configurations of runs. A run without one is left out.
+pub async fn insert_confs(db: &mut Session, confs: &[(&TenantId, RunKey, &str)]) -> Result<(), StoreError> {
+    let part: Vec<_> =
+        confs.iter().map(|&(tenant, run_key, conf)| ConfColumns { run_key, tenant: tenant.as_str(), conf }).collect();
+    let (text, rows) = (db.text(INSERT_CONFS), column::rows(&part)?);
+    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
     Ok(())
 }
 
@@ -242,6 +255,33 @@ pub async fn counts(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<
             Ok((column::named("dag_run.state", &state, RunState::from_name)?, column::count("dag_run.count", n)?))
         })
         .collect()
+}
+
+const ACTIVE: &str = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM dag_run WHERE tenant = $1 \
+     AND state IN ('queued', 'running') LIMIT $2) AS active";
+
+/// How many runs of a tenant have not ended; counted no further than `enough`.
+pub async fn active(db: &mut Session, tenant: &TenantId, enough: u64) -> Result<u64, StoreError> {
+    let enough = i64::try_from(enough).unwrap_or(i64::MAX);
+    let n: i64 = on!(db, c => sqlx::query_scalar(ACTIVE).bind(tenant.as_str()).bind(enough).fetch_one(&mut *c).await?);
+    column::count("dag_run.count", n)
+}
+
+const OF_ATTEMPT: &str = "SELECT d.run_key, d.version FROM work AS w JOIN dag_run AS d ON d.run_key = w.run_key \
+     WHERE w.attempt = $1 AND w.tenant = $2 AND w.worker IS NOT NULL";
+
+/// The run that a leased attempt belongs to, and its version.
+pub async fn of_attempt(
+    db: &mut Session,
+    tenant: &TenantId,
+    attempt: AttemptId,
+) -> Result<Option<(RunKey, DagVersionId)>, StoreError> {
+    let attempt = attempt.to_string();
+    let found: Option<(String, String)> = on!(db, c => {
+        sqlx::query_as(OF_ATTEMPT).bind(&attempt).bind(tenant.as_str()).fetch_optional(&mut *c).await?
+    });
+    let Some((run, version)) = found else { return Ok(None) };
+    Ok(Some((column::text("dag_run.run_key", &run)?, column::text("dag_run.version", &version)?)))
 }
 
 /// What tasks need of their run, besides its row.

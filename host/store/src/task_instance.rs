@@ -1,7 +1,7 @@
 //! Task instances: loading, comparing and saving many at a time.
 
 use flow_model::graph::TaskIndex;
-use flow_model::ids::{JobId, RunKey, TaskId, TenantId};
+use flow_model::ids::{AttemptId, JobId, RunKey, TaskId, TenantId};
 use flow_model::state::TaskStatus;
 use flow_model::time::Millis;
 use flow_model::trigger_rule::UpstreamCounts;
@@ -58,6 +58,8 @@ pub struct TaskRow {
 pub struct NewTask {
     /// Which one.
     pub key: TaskKey,
+    /// Whose it is.
+    pub tenant: TenantId,
     /// Where it stands.
     pub status: TaskStatus,
     /// The highest number of a try that may be followed by another.
@@ -71,11 +73,13 @@ pub struct NewTask {
 const INSERT: Batch = batch!(
     "INSERT INTO task_instance (run_key, task_index, map_index, tenant, task_id, state, attempt, try_number, max_tries, \
      losses, up_success, up_failed, up_skipped, up_upstream_failed, queued_at) \
-     SELECT $2, r.task_index, r.map_index, $3, r.task_id, r.state, r.attempt, r.try_number, r.max_tries, 0, 0, 0, 0, 0, \
+     SELECT r.run_key, r.task_index, r.map_index, r.tenant, r.task_id, r.state, r.attempt, r.try_number, r.max_tries, 0, 0, 0, 0, 0, \
      r.queued_at FROM ",
     rows(
+        run_key text,
         task_index bigint,
         map_index bigint,
+        tenant text,
         task_id text,
         state text,
         attempt text,
@@ -88,8 +92,10 @@ const INSERT: Batch = batch!(
 
 #[derive(Serialize)]
 struct NewColumns<'a> {
+    run_key: RunKey,
     task_index: u32,
     map_index: i64,
+    tenant: &'a str,
     task_id: &'a str,
     state: &'static str,
     attempt: Option<String>,
@@ -98,13 +104,14 @@ struct NewColumns<'a> {
     queued_at: Option<i64>,
 }
 
-/// Creates the task instances of one run.
-pub async fn insert(db: &mut Session, tenant: &TenantId, run: RunKey, tasks: &[NewTask]) -> Result<(), StoreError> {
-    let run = run.to_string();
+/// Creates task instances.
+pub async fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreError> {
     for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<_> = part
             .iter()
             .map(|task| NewColumns {
+                run_key: task.key.run,
+                tenant: task.tenant.as_str(),
                 task_index: task.key.task.0,
                 map_index: column::map_index(task.key.map_index),
                 task_id: task.task_id.as_str(),
@@ -116,7 +123,7 @@ pub async fn insert(db: &mut Session, tenant: &TenantId, run: RunKey, tasks: &[N
             })
             .collect();
         let (text, rows) = (db.text(INSERT), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).bind(&run).bind(tenant.as_str()).execute(&mut *c).await.map(drop))?;
+        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
     }
     Ok(())
 }
@@ -126,7 +133,8 @@ const SAVE: Batch = batch!(
      max_tries = r.max_tries, losses = r.losses, up_success = r.up_success, up_failed = r.up_failed, \
      up_skipped = r.up_skipped, up_upstream_failed = r.up_upstream_failed, queued_at = r.queued_at, \
      start_date = r.start_date, end_date = r.end_date, worker = r.worker, error_class = r.error_class, \
-     error_message = r.error_message, cpu_us = r.cpu_us, wall_us = r.wall_us, peak_memory = r.peak_memory FROM ",
+     error_message = r.error_message, cpu_us = r.cpu_us, wall_us = r.wall_us, peak_memory = r.peak_memory, \
+     progress = CASE WHEN r.state = task_instance.state THEN progress END FROM ",
     rows(
         run_key text,
         task_index bigint,
@@ -212,4 +220,28 @@ pub async fn of_run(db: &mut Session, tenant: &TenantId, run: RunKey) -> Result<
     let loaded: Vec<Columns> =
         on!(db, c => sqlx::query_as(OF_RUN).bind(tenant.as_str()).bind(&run).fetch_all(&mut *c).await)?;
     loaded.into_iter().map(TaskRow::try_from).collect()
+}
+
+const SET_PROGRESS: &str = "UPDATE task_instance SET progress = $3 WHERE tenant = $1 \
+     AND (run_key, task_index, map_index) IN (SELECT run_key, task_index, map_index FROM work WHERE tenant = $1 \
+     AND attempt = $2 AND worker IS NOT NULL)";
+
+/// Notes how far a leased attempt has come; `false` if it holds no lease.
+pub async fn set_progress(
+    db: &mut Session,
+    tenant: &TenantId,
+    attempt: AttemptId,
+    fraction: f64,
+) -> Result<bool, StoreError> {
+    let attempt = attempt.to_string();
+    let rows = on!(db, c => {
+        sqlx::query(SET_PROGRESS)
+            .bind(tenant.as_str())
+            .bind(&attempt)
+            .bind(fraction)
+            .execute(&mut *c)
+            .await?
+            .rows_affected()
+    });
+    Ok(rows == 1)
 }

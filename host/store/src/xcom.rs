@@ -1,7 +1,7 @@
 //! XComs: values that task instances hand to each other.
 
 use flow_model::graph::TaskIndex;
-use flow_model::ids::{AttemptId, EntryKey, RunKey, TenantId};
+use flow_model::ids::{EntryKey, RunKey, TenantId};
 use flow_model::time::Millis;
 use serde::Serialize;
 
@@ -117,19 +117,18 @@ pub async fn returned(db: &mut Session, tasks: &[TaskKey]) -> Result<Vec<((RunKe
     Ok(values)
 }
 
-const OF_TASK: &str = "SELECT x.value FROM work AS w JOIN xcom AS x ON x.run_key = w.run_key WHERE w.attempt = $1 \
-     AND w.tenant = $2 AND x.tenant = $2 AND x.task_index = $3 AND x.key = $4 \
-     AND (x.map_index = $5 OR $5 IS NULL) ORDER BY x.map_index";
+const OF_TASK: &str = "SELECT value FROM xcom WHERE tenant = $1 AND run_key = $2 AND task_index = $3 AND key = $4 \
+     AND (map_index = $5 OR $5 IS NULL) ORDER BY map_index";
 
-/// What a task of the attempt's own run stored under `key`: of one map index, or of all in map order.
+/// What a task of a run stored under `key`: of one map index, or of all in map order.
 pub async fn of_task(
     db: &mut Session,
-    (tenant, attempt): (&TenantId, AttemptId),
+    (tenant, run): (&TenantId, RunKey),
     task: TaskIndex,
     key: &EntryKey,
     map_index: Option<i64>,
 ) -> Result<Vec<String>, StoreError> {
-    let (attempt, task) = (attempt.to_string(), i64::from(task.0));
-    on!(db, c => sqlx::query_scalar(OF_TASK).bind(&attempt).bind(tenant.as_str()).bind(task).bind(key.as_str())
-        .bind(map_index).fetch_all(&mut *c).await.map_err(StoreError::from))
+    let (run, task) = (run.to_string(), i64::from(task.0));
+    Ok(on!(db, c => sqlx::query_scalar(OF_TASK).bind(tenant.as_str()).bind(&run).bind(task).bind(key.as_str())
+        .bind(map_index).fetch_all(&mut *c).await?))
 }

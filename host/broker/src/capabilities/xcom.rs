@@ -1,0 +1,81 @@
+//! The `xcom` interface: values that the tasks of one run hand to each other.
+
+use flow_model::call::{Reply, limit};
+use flow_model::ids::{EntryKey, TaskId};
+use flow_model::work::AttemptClaims;
+use flow_store::{run, xcom};
+
+use super::fenced;
+use crate::committer::{Push, Refusal};
+use crate::error::ServiceError;
+use crate::local::LocalBroker;
+use crate::text::{NotJson, check_json};
+
+impl LocalBroker {
+    /// `xcom.push`
+    pub(super) async fn xcom_push(
+        &self,
+        claims: &AttemptClaims,
+        key: EntryKey,
+        value: String,
+    ) -> Result<Reply, ServiceError> {
+        match check_json(&value, limit::XCOM) {
+            Ok(()) => {}
+            Err(NotJson::TooLarge(limit)) => {
+                return Err(ServiceError::TooLarge { what: "value".to_owned(), limit });
+            }
+            Err(reason @ (NotJson::Malformed(_) | NotJson::TooDeep | NotJson::NotAnObject)) => {
+                return Err(ServiceError::invalid("value", reason.to_string()));
+            }
+        }
+        let push = Push { attempt: claims.attempt, tenant: claims.tenant.clone(), key, value };
+        match self.inner.committer.push(push).await {
+            Ok(()) => Ok(Reply::Done),
+            Err(Refusal::Fenced) => Err(fenced()),
+            Err(refusal @ (Refusal::Taken | Refusal::Unavailable(_) | Refusal::Internal)) => Err(refusal.into()),
+        }
+    }
+
+    /// `xcom.pull`
+    pub(super) async fn xcom_pull(
+        &self,
+        claims: &AttemptClaims,
+        (task, key): (&TaskId, &EntryKey),
+        map_index: Option<u32>,
+    ) -> Result<Reply, ServiceError> {
+        let map_index = map_index.map_or(-1, i64::from);
+        let found = self.pulled(claims, task, key, Some(map_index)).await?;
+        let absent = || ServiceError::not_found("XCom", format!("{task}/{key}"));
+        found.into_iter().next().map(Reply::Text).ok_or_else(absent)
+    }
+
+    /// `xcom.pull-all`
+    pub(super) async fn xcom_pull_all(
+        &self,
+        claims: &AttemptClaims,
+        (task, key): (&TaskId, &EntryKey),
+    ) -> Result<Reply, ServiceError> {
+        let found = self.pulled(claims, task, key, None).await?;
+        let size: usize = found.iter().map(|value| value.len() + 1).sum();
+        if size > limit::BULK {
+            return Err(ServiceError::TooLarge { what: "answer".to_owned(), limit: limit::BULK });
+        }
+        Ok(Reply::Text(format!("[{}]", found.join(","))))
+    }
+
+    /// What a task of the attempt's own run stored. A task that is not in the DAG stored nothing.
+    async fn pulled(
+        &self,
+        claims: &AttemptClaims,
+        task: &TaskId,
+        key: &EntryKey,
+        map_index: Option<i64>,
+    ) -> Result<Vec<String>, ServiceError> {
+        let mut db = self.inner.store.read().await?;
+        let own = run::of_attempt(&mut db, &claims.tenant, claims.attempt).await?;
+        let (run, version) = own.ok_or_else(fenced)?;
+        let version = self.inner.engine.versions.get(&mut db, &claims.tenant, version).await?;
+        let Some(task) = version.graph.find(task) else { return Ok(Vec::new()) };
+        Ok(xcom::of_task(&mut db, (&claims.tenant, run), task, key, map_index).await?)
+    }
+}

@@ -1,0 +1,140 @@
+//! Claimers that wait for work, and handing it out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use flow_model::ids::TenantId;
+use flow_model::port::{ClaimRequest, TenantScope};
+use flow_store::work::{self, WorkRow};
+use flow_store::{Session, StoreError};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::ask::Refusal;
+use crate::engine::Engine;
+
+/// A worker that waits for work.
+pub(super) struct Claimer {
+    request: ClaimRequest,
+    deadline: Instant,
+    reply: oneshot::Sender<Result<Vec<WorkRow>, Refusal>>,
+}
+
+/// The most slots that one claim is served.
+const MAX_SLOTS: u32 = 1_024;
+/// The longest that a claim waits.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
+impl Claimer {
+    pub(super) fn new(request: ClaimRequest, reply: oneshot::Sender<Result<Vec<WorkRow>, Refusal>>) -> Self {
+        let wait = Duration::from_millis(request.wait_ms).min(MAX_WAIT);
+        Self { request, deadline: Instant::now() + wait, reply }
+    }
+
+    fn slots(&self) -> u32 {
+        self.request.slots.clamp(1, MAX_SLOTS)
+    }
+}
+
+/// Everybody who waits, longest first.
+#[derive(Default)]
+pub(super) struct Claims(VecDeque<Claimer>);
+
+impl Claims {
+    pub(super) fn push(&mut self, claimer: Claimer) {
+        self.0.push_back(claimer);
+    }
+
+    /// Forgets those who no longer wait, and says whether anybody does.
+    pub(super) fn any(&mut self) -> bool {
+        self.0.retain(|claimer| !claimer.reply.is_closed());
+        !self.0.is_empty()
+    }
+
+    /// When the first claimer has waited long enough.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.0.iter().map(|claimer| claimer.deadline).min()
+    }
+
+    /// Answers those who have waited long enough that there is nothing.
+    pub(super) fn expire(&mut self, now: Instant) {
+        let (late, waiting) = self.0.drain(..).partition(|claimer| claimer.deadline <= now);
+        self.0 = waiting;
+        let late: VecDeque<Claimer> = late;
+        late.into_iter().for_each(|claimer| drop(claimer.reply.send(Ok(Vec::new()))));
+    }
+
+    /// Answers everybody that there is a reason why not.
+    pub(super) fn refuse(&mut self, refusal: &Refusal) {
+        self.0.drain(..).for_each(|claimer| drop(claimer.reply.send(Err(refusal.clone()))));
+    }
+
+    /// Leases work to those who wait, within a transaction. Tell them with [`Claims::hand_out`] once it is committed.
+    pub(super) async fn lease(&self, db: &mut Session, engine: &Engine) -> Result<Handout, StoreError> {
+        let until = engine.now().after(engine.lease);
+        let mut handout = Handout { shares: vec![Vec::new(); self.0.len()], drained: true };
+        let mut open: Vec<usize> = (0..self.0.len()).collect();
+        while let Some(&first) = open.first() {
+            let scope = self.0[first].request.tenants.clone();
+            let (alike, others) = open.into_iter().partition(|&at| self.0[at].request.tenants == scope);
+            open = others;
+            self.lease_within(db, &scope, &alike, &mut handout).await?;
+        }
+        for (claimer, share) in self.0.iter().zip(&mut handout.shares) {
+            share.iter_mut().for_each(|work| work.lease = Some((claimer.request.worker, until)));
+        }
+        let taken: Vec<WorkRow> = handout.shares.iter().flatten().cloned().collect();
+        if !taken.is_empty() {
+            work::take(db, &taken).await?;
+        }
+        Ok(handout)
+    }
+
+    /// Shares out what one query finds for claimers of the same tenants, as evenly as their slots allow.
+    async fn lease_within(
+        &self,
+        db: &mut Session,
+        scope: &TenantScope,
+        claimers: &Vec<usize>,
+        handout: &mut Handout,
+    ) -> Result<(), StoreError> {
+        let wanted: u32 = claimers.iter().map(|&at| self.0[at].slots()).sum();
+        let wanted = wanted.min(MAX_SLOTS);
+        let tenants: Option<&[TenantId]> = match scope {
+            TenantScope::All => None,
+            TenantScope::Only(tenants) => Some(tenants),
+        };
+        let mut found = work::next(db, wanted, tenants).await?.into_iter();
+        handout.drained &= found.len() < wanted as usize;
+        let mut open = claimers.clone();
+        while !open.is_empty() {
+            for &at in &open {
+                let Some(work) = found.next() else { return Ok(()) };
+                handout.shares[at].push(work);
+            }
+            open.retain(|&at| handout.shares[at].len() < self.0[at].slots() as usize);
+        }
+        Ok(())
+    }
+
+    /// Answers those who got something; the others go on waiting.
+    pub(super) fn hand_out(&mut self, handout: Handout, engine: &Engine) {
+        let waiting = std::mem::take(&mut self.0);
+        for (claimer, share) in waiting.into_iter().zip(handout.shares) {
+            if share.is_empty() {
+                self.0.push_back(claimer);
+                continue;
+            }
+            share.iter().filter_map(|work| work.turn).for_each(|turn| engine.handed(turn));
+            // If nobody waits any more the lease expires, and the work is offered again.
+            drop(claimer.reply.send(Ok(share)));
+        }
+    }
+}
+
+/// Who gets what.
+pub(super) struct Handout {
+    shares: Vec<Vec<WorkRow>>,
+    /// Nothing claimable was left over.
+    pub(super) drained: bool,
+}

@@ -1,0 +1,95 @@
+//! Scheduled runs: created when they are due, each exactly once.
+
+use std::sync::Arc;
+
+use flow_model::advance::Tally;
+use flow_model::ids::RunId;
+use flow_model::run::{RunType, TriggeredBy, scheduled_run_id, state_at_creation};
+use flow_model::state::RunState;
+use flow_model::time::Millis;
+use flow_model::timetable::{DataInterval, NextRun, Restriction, Schedule};
+use flow_store::dag::{self, DagRow};
+use flow_store::run::RunRow;
+use flow_store::{Session, StoreError};
+
+use crate::create::{NewRun, create};
+use crate::engine::Engine;
+use crate::local::LocalBroker;
+use crate::plan::Written;
+use crate::versions::Version;
+
+/// How many DAGs one transaction looks at.
+const ROUND: u32 = 64;
+/// How many missed runs of one DAG one transaction makes up for.
+const CATCH_UP: usize = 32;
+
+impl LocalBroker {
+    /// Creates every scheduled run that is due.
+    pub(crate) async fn create_scheduled(&self, now: Millis) -> Result<(), StoreError> {
+        let engine = &self.inner.engine;
+        loop {
+            let mut tx = self.inner.store.begin("create scheduled").await?;
+            let due = dag::lock_due(&mut tx, now, ROUND).await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            let written = create_due(&mut tx, engine, due, now).await?;
+            tx.commit().await?;
+            if written.offers {
+                self.inner.committer.stocked();
+            }
+            engine.events.publish(written.events);
+        }
+    }
+}
+
+/// Creates the due runs of these DAGs and notes when each is due next, in one transaction.
+async fn create_due(db: &mut Session, engine: &Engine, due: Vec<DagRow>, now: Millis) -> Result<Written, StoreError> {
+    let mut runs = Vec::new();
+    for mut dag in due {
+        let version = engine.versions.get(db, &dag.tenant, dag.version).await?;
+        let mut made = 0;
+        while let Some(next) = dag.next.filter(|next| next.run_after <= now && made < CATCH_UP) {
+            runs.extend(scheduled_run(engine, &dag, &version, next, now));
+            dag.next = next_run(&version, Some(next.interval), now);
+            made += 1;
+        }
+        dag::put(db, &dag).await?;
+    }
+    let runs: Vec<&NewRun> = runs.iter().collect();
+    // A run that is there already was triggered by hand for the same logical date; then there is nothing to create.
+    let (_, written) = create(db, engine, &runs).await?;
+    Ok(written)
+}
+
+fn scheduled_run(engine: &Engine, dag: &DagRow, version: &Arc<Version>, next: NextRun, now: Millis) -> Option<NewRun> {
+    let run_id: RunId = scheduled_run_id(next.interval.start).parse().ok()?;
+    let state = state_at_creation(dag.is_paused);
+    let row = RunRow {
+        key: engine.mint_run(now),
+        tenant: dag.tenant.clone(),
+        dag_id: dag.dag_id.clone(),
+        run_id,
+        version: version.id,
+        state,
+        tally: Tally::new(&version.graph),
+        run_type: RunType::Scheduled,
+        logical_date: Some(next.interval.start),
+        interval: Some(next.interval),
+        run_after: next.run_after,
+        queued_at: now,
+        start_date: (state == RunState::Running).then_some(now),
+        end_date: None,
+        triggered_by: TriggeredBy::Timetable,
+        triggering_user: None,
+    };
+    Some(NewRun { row, version: Arc::clone(version), conf: None, note: None, owner: None })
+}
+
+/// When a DAG runs next after a run for `last`; `None` if it has no schedule or none is left.
+pub(crate) fn next_run(version: &Version, last: Option<DataInterval>, now: Millis) -> Option<NextRun> {
+    let spec = version.graph.spec();
+    let schedule = Schedule::parse(spec.schedule.as_ref()?).ok()?;
+    let limits = Restriction { earliest: spec.start_date, latest: spec.end_date, catchup: spec.catchup };
+    schedule.next(last, limits, now)
+}

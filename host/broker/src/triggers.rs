@@ -1,0 +1,143 @@
+//! Triggering a run, for people and for tasks alike.
+
+use flow_model::advance::Tally;
+use flow_model::call::limit;
+use flow_model::ids::{DagId, RunId, TenantId};
+use flow_model::quota::{self, Quota};
+use flow_model::run::{RunType, TriggeredBy, manual_run_id, state_at_creation};
+use flow_model::state::RunState;
+use flow_model::time::Millis;
+use flow_model::timetable::DataInterval;
+use flow_store::run::{self, RunRow};
+use flow_store::{dag, tenant};
+
+use crate::committer::Refusal;
+use crate::create::NewRun;
+use crate::error::ServiceError;
+use crate::local::LocalBroker;
+use crate::text::{NotJson, check_object};
+
+/// What is known of a run that is asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Trigger {
+    pub(crate) dag: DagId,
+    /// Its id; made up if absent.
+    pub(crate) run_id: Option<RunId>,
+    pub(crate) logical_date: Option<Millis>,
+    pub(crate) interval: Option<DataInterval>,
+    /// One JSON object.
+    pub(crate) conf: Option<String>,
+    pub(crate) note: Option<String>,
+    pub(crate) by: TriggeredBy,
+    /// Who asks, for the event log.
+    pub(crate) user: Option<String>,
+}
+
+impl Trigger {
+    /// A run of which nothing is known but its DAG.
+    pub(crate) fn new(dag: DagId, by: TriggeredBy) -> Self {
+        Self { dag, run_id: None, logical_date: None, interval: None, conf: None, note: None, by, user: None }
+    }
+}
+
+/// How often a made-up run id is made up anew if it is taken.
+const MADE_UP: u32 = 4;
+
+impl LocalBroker {
+    /// Creates a run. It has begun when this answers, unless its DAG is paused.
+    pub(crate) async fn trigger(&self, tenant: &TenantId, trigger: Trigger) -> Result<RunRow, ServiceError> {
+        let now = self.now();
+        let made_up = trigger.run_id.is_none();
+        let mut run_id = match &trigger.run_id {
+            Some(run_id) => run_id.clone(),
+            None => manual_run_id(trigger.logical_date.unwrap_or(now)).parse()?,
+        };
+        for _ in 0..MADE_UP {
+            let new = self.prepare(tenant, &trigger, run_id.clone(), now).await?;
+            let row = new.row.clone();
+            match self.inner.committer.create(new).await {
+                Ok(_) => return Ok(row),
+                Err(Refusal::Taken) => self.explain_taken(&row, made_up).await?,
+                Err(refusal @ (Refusal::Fenced | Refusal::Unavailable(_) | Refusal::Internal)) => {
+                    return Err(refusal.into());
+                }
+            }
+            let suffix: String = self.inner.random::<4>().iter().map(|byte| format!("{byte:02x}")).collect();
+            run_id = format!("{}_{suffix}", manual_run_id(trigger.logical_date.unwrap_or(now))).parse()?;
+        }
+        Err(ServiceError::Unavailable("no free run id was found".to_owned()))
+    }
+
+    async fn prepare(
+        &self,
+        tenant: &TenantId,
+        trigger: &Trigger,
+        run_id: RunId,
+        now: Millis,
+    ) -> Result<NewRun, ServiceError> {
+        let conf = trigger.conf.clone().map(checked_conf).transpose()?.flatten();
+        let mut db = self.inner.store.read().await?;
+        let found = dag::find(&mut db, tenant, &trigger.dag).await?;
+        let dag = found.ok_or_else(|| ServiceError::not_found("DAG", &trigger.dag))?;
+        if dag.is_stale {
+            let reason = "its module no longer describes it; upload a version that does";
+            return Err(ServiceError::conflict(format!("DAG {:?}", trigger.dag.as_str()), reason));
+        }
+        let allowed =
+            tenant::get(&mut db, tenant).await?.map_or_else(Quota::default, |tenant| tenant.quota).active_runs;
+        quota::admit("active_runs", run::active(&mut db, tenant, allowed).await?, 1, allowed)?;
+        let version = self.inner.engine.versions.get(&mut db, tenant, dag.version).await?;
+        let state = state_at_creation(dag.is_paused);
+        let here = trigger.logical_date.map(|at| DataInterval { start: at, end: at });
+        let row = RunRow {
+            key: self.inner.engine.mint_run(now),
+            tenant: tenant.clone(),
+            dag_id: trigger.dag.clone(),
+            run_id,
+            version: version.id,
+            state,
+            tally: Tally::new(&version.graph),
+            run_type: RunType::Manual,
+            logical_date: trigger.logical_date,
+            interval: trigger.interval.or(here),
+            run_after: trigger.logical_date.unwrap_or(now),
+            queued_at: now,
+            start_date: (state == RunState::Running).then_some(now),
+            end_date: None,
+            triggered_by: trigger.by,
+            triggering_user: trigger.user.clone(),
+        };
+        Ok(NewRun { row, version, conf, note: trigger.note.clone(), owner: trigger.user.clone() })
+    }
+
+    /// Says what is taken; nothing, if another made-up run id may help.
+    async fn explain_taken(&self, row: &RunRow, made_up: bool) -> Result<(), ServiceError> {
+        let mut db = self.inner.store.read().await?;
+        let id_taken = run::find(&mut db, &row.tenant, &row.dag_id, &row.run_id).await?.is_some();
+        let dag = row.dag_id.as_str();
+        match (id_taken, made_up, row.logical_date) {
+            (true, true, None) => Ok(()),
+            (true, false, _) => Err(ServiceError::conflict(
+                format!("DAG run {:?}", row.run_id.as_str()),
+                format!("DAG {dag:?} has a run of this id already; choose another dag_run_id"),
+            )),
+            (_, _, Some(date)) => Err(ServiceError::conflict(
+                format!("logical date {date}"),
+                format!("DAG {dag:?} has a run for this logical date already; choose another or clear that run"),
+            )),
+            // Whoever held the id was deleted in the meantime.
+            (false, _, None) => Ok(()),
+        }
+    }
+}
+
+/// A run's configuration as it is kept; `None` for an empty one.
+fn checked_conf(conf: String) -> Result<Option<String>, ServiceError> {
+    match check_object(&conf, limit::XCOM) {
+        Ok(()) => Ok(Some(conf).filter(|conf| conf.trim() != "{}")),
+        Err(NotJson::TooLarge(limit)) => Err(ServiceError::TooLarge { what: "conf".to_owned(), limit }),
+        Err(reason @ (NotJson::Malformed(_) | NotJson::TooDeep | NotJson::NotAnObject)) => {
+            Err(ServiceError::invalid("conf", format!("{reason}; give one JSON object")))
+        }
+    }
+}

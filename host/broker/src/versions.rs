@@ -1,0 +1,84 @@
+//! DAG versions as checked graphs, kept in memory while they are in use.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use flow_model::dag::DagSpec;
+use flow_model::graph::{Graph, TaskIndex};
+use flow_model::ids::{DagId, DagVersionId, Digest, TenantId};
+use flow_model::uses::Uses;
+use flow_store::{Session, StoreError, dag_version};
+use lru::LruCache;
+
+/// A DAG version, ready to be run.
+#[derive(Debug)]
+pub(crate) struct Version {
+    pub(crate) id: DagVersionId,
+    pub(crate) dag_id: DagId,
+    pub(crate) number: u32,
+    /// The component that runs its tasks.
+    pub(crate) digest: Digest,
+    pub(crate) graph: Graph,
+}
+
+impl Version {
+    /// What a task declares it uses, its DAG's list included.
+    pub(crate) fn uses(&self, task: TaskIndex) -> Uses {
+        self.graph.spec().uses.union(&self.graph.task(task).uses)
+    }
+}
+
+/// The most tasks of all cached versions together. A task takes about half a kilobyte.
+const MAX_TASKS: usize = 400_000;
+
+#[derive(Default)]
+pub(crate) struct Versions(Mutex<Cache>);
+
+struct Cache {
+    entries: LruCache<DagVersionId, Arc<Version>>,
+    tasks: usize,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { entries: LruCache::unbounded(), tasks: 0 }
+    }
+}
+
+impl Versions {
+    /// A version of the tenant; it is an error of the database if there is none, because runs keep theirs.
+    pub(crate) async fn get(
+        &self,
+        db: &mut Session,
+        tenant: &TenantId,
+        id: DagVersionId,
+    ) -> Result<Arc<Version>, StoreError> {
+        if let Some(version) = self.cached(id) {
+            return Ok(version);
+        }
+        let broken = |reason: String| StoreError::Inconsistent { column: "dag_version.spec", reason };
+        let row =
+            dag_version::find(db, tenant, id).await?.ok_or_else(|| broken(format!("there is no version {id}")))?;
+        let spec: DagSpec = serde_json::from_str(&row.spec).map_err(|error| broken(error.to_string()))?;
+        let graph = Graph::build(spec).map_err(|error| broken(error.to_string()))?;
+        let version = Arc::new(Version { id, dag_id: row.dag_id, number: row.number, digest: row.digest, graph });
+        self.keep(Arc::clone(&version));
+        Ok(version)
+    }
+
+    fn cached(&self, id: DagVersionId) -> Option<Arc<Version>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entries.get(&id).cloned()
+    }
+
+    fn keep(&self, version: Arc<Version>) {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.tasks += version.graph.spec().tasks.len();
+        if let Some((_, old)) = cache.entries.push(version.id, version) {
+            cache.tasks -= old.graph.spec().tasks.len();
+        }
+        while cache.tasks > MAX_TASKS && cache.entries.len() > 1 {
+            if let Some((_, old)) = cache.entries.pop_lru() {
+                cache.tasks -= old.graph.spec().tasks.len();
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Live state changes: what `/events` tells.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{DagId, RunId, TaskId};
+use crate::state::{RunState, TaskInstanceState};
+use crate::time::Millis;
+
+/// Something changed its state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum StateEvent {
+    /// A DAG run.
+    DagRun {
+        /// Its DAG.
+        dag_id: DagId,
+        /// The run.
+        dag_run_id: RunId,
+        /// Its new state.
+        state: RunState,
+        /// When.
+        timestamp: Millis,
+    },
+    /// A task instance.
+    TaskInstance {
+        /// Its DAG.
+        dag_id: DagId,
+        /// Its run.
+        dag_run_id: RunId,
+        /// Its task.
+        task_id: TaskId,
+        /// The index of a mapped instance; -1 for one that is not mapped.
+        map_index: i64,
+        /// Which try is under way or was the last.
+        try_number: u32,
+        /// Its new state.
+        state: TaskInstanceState,
+        /// When.
+        timestamp: Millis,
+    },
+}
+
+impl StateEvent {
+    /// The run that the event is about.
+    pub fn run(&self) -> (&DagId, &RunId) {
+        match self {
+            Self::DagRun { dag_id, dag_run_id, .. } | Self::TaskInstance { dag_id, dag_run_id, .. } => {
+                (dag_id, dag_run_id)
+            }
+        }
+    }
+}
