@@ -3,6 +3,8 @@
 use anyhow::Result;
 use clap::Args;
 use flow_model::ids::DagId;
+use flow_model::rest::state_events::StateEvent;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::call::{Call, at};
@@ -61,17 +63,25 @@ fn data(line: &str) -> Option<Value> {
     serde_json::from_str(line.strip_prefix("data:")?).ok()
 }
 
-/// One event on one line: its values in the server's order for people, all of it for programs.
+/// One event on one line: what changed to which state for people, all of it for programs.
 fn shown(event: &Value, format: Format) -> String {
-    match (format, event) {
-        (Format::Json | Format::Yaml, _) => output::json_line(event),
-        (Format::Table | Format::Plain, Value::Object(fields)) => {
-            let separator = if format == Format::Plain { "\t" } else { "  " };
-            let known = ["when", "dag_id", "run_id", "task_id", "map_index", "state"];
-            let values = known.iter().filter_map(|name| fields.get(*name)).filter(|value| !value.is_null());
-            values.map(output::text).collect::<Vec<_>>().join(separator)
+    let separator = match format {
+        Format::Json | Format::Yaml => return output::json_line(event),
+        Format::Table => "  ",
+        Format::Plain => "\t",
+    };
+    match StateEvent::deserialize(event) {
+        Ok(StateEvent::DagRun { dag_id, dag_run_id, state, timestamp }) => {
+            format!("{timestamp}{separator}{state}{separator}{dag_id}{separator}{dag_run_id}")
         }
-        (Format::Table | Format::Plain, other) => output::text(other),
+        Ok(StateEvent::TaskInstance { dag_id, dag_run_id, task_id, map_index, state, timestamp, try_number: _ }) => {
+            let index = if map_index < 0 { String::new() } else { format!("[{map_index}]") };
+            format!(
+                "{timestamp}{separator}{state}{separator}{dag_id}{separator}{dag_run_id}{separator}{task_id}{index}"
+            )
+        }
+        // A newer server may tell of more than this program knows.
+        Err(_) => output::json_line(event),
     }
 }
 
@@ -81,11 +91,23 @@ mod tests {
 
     #[test]
     fn an_event_is_a_line() {
-        let event =
-            data(r#"data: {"dag_id":"etl","run_id":"r","task_id":null,"state":"run\u001bning"}"#).expect("it is data");
-        assert_eq!(shown(&event, Format::Table), "etl  r  run\\u{1b}ning");
-        assert_eq!(shown(&event, Format::Plain), "etl\tr\trun\\u{1b}ning");
-        assert_eq!(data(": keep-alive"), None);
-        assert_eq!(data("event: state"), None);
+        for (line, expected) in [
+            (
+                r#"data: {"kind":"dag_run","dag_id":"etl","dag_run_id":"r","state":"running","timestamp":"2026-11-22T10:00:00Z"}"#,
+                "2026-11-22T10:00:00Z  running  etl  r",
+            ),
+            (
+                r#"data: {"kind":"task_instance","dag_id":"etl","dag_run_id":"r","task_id":"t","map_index":2,"try_number":1,"state":"failed","timestamp":"2026-11-22T10:00:00Z"}"#,
+                "2026-11-22T10:00:00Z  failed  etl  r  t[2]",
+            ),
+            (r#"data: {"kind":"new","say":"\u001b"}"#, r#"{"kind":"new","say":"\u001b"}"#),
+        ] {
+            let event = data(line).expect("it is data");
+            assert_eq!(shown(&event, Format::Table), expected);
+            assert_eq!(shown(&event, Format::Json), event.to_string());
+        }
+        for silent in [": keep-alive", "event: state", ""] {
+            assert_eq!(data(silent), None, "{silent:?}");
+        }
     }
 }
