@@ -296,7 +296,7 @@ pub enum Verdict {
 }
 
 /// What an attempt spent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Usage {
     /// CPU time in microseconds.
     pub cpu_us: u64,

@@ -1,7 +1,7 @@
 //! `/api/v2/eventLogs`: who did what.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::time::Millis;
 
@@ -37,7 +37,8 @@ pub struct EventLog {
 }
 
 /// Which events are asked for. All conditions hold at once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(default)]
 pub struct EventLogFilter {
     /// Of this DAG.
     pub dag_id: Option<String>,
@@ -58,7 +59,9 @@ pub struct EventLogFilter {
     /// Of none of these kinds.
     pub excluded_events: Vec<String>,
     /// Before this instant.
+    #[param(value_type = Option<String>)]
     pub before: Option<Millis>,
     /// After this instant.
+    #[param(value_type = Option<String>)]
     pub after: Option<Millis>,
 }

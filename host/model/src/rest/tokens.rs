@@ -67,6 +67,16 @@ pub struct WorkerTokenBody {
     pub expires_in: Option<u64>,
 }
 
+/// A token that was just issued. This is the only time it is shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewToken {
+    /// What is remembered of it.
+    #[serde(flatten)]
+    pub token: Token,
+    /// The token, to be sent as `Authorization: Bearer TOKEN`.
+    pub access_token: String,
+}
+
 impl From<IssuedToken> for Token {
     fn from(issued: IssuedToken) -> Self {
         let audience = issued.holder.audience();

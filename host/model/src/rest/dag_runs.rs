@@ -1,0 +1,139 @@
+//! `/api/v2/dags/{dag_id}/dagRuns`
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::dag_versions::DagVersion;
+use super::{Change, Dates, JsonText};
+use crate::ids::{DagId, RunId};
+use crate::run::{RunType, TriggeredBy};
+use crate::state::RunState;
+use crate::time::Millis;
+
+/// A run of a DAG.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DagRun {
+    /// Its id, unique within its DAG.
+    pub dag_run_id: RunId,
+    /// Its DAG.
+    pub dag_id: DagId,
+    /// The DAG's display name, which is its id.
+    pub dag_display_name: String,
+    /// What it stands for.
+    pub logical_date: Option<Millis>,
+    /// When it was created, or cleared last.
+    pub queued_at: Option<Millis>,
+    /// When it began.
+    pub start_date: Option<Millis>,
+    /// When it ended.
+    pub end_date: Option<Millis>,
+    /// How long it took, in seconds.
+    pub duration: Option<f64>,
+    /// Where its data begins.
+    pub data_interval_start: Option<Millis>,
+    /// Where its data ends.
+    pub data_interval_end: Option<Millis>,
+    /// When it was due.
+    pub run_after: Millis,
+    /// Always null: a run advances when something happens in it.
+    pub last_scheduling_decision: Option<Millis>,
+    /// What made it.
+    pub run_type: RunType,
+    /// Where it stands.
+    pub state: RunState,
+    /// Who asked for it.
+    pub triggered_by: Option<TriggeredBy>,
+    /// The name of who asked for it.
+    pub triggering_user_name: Option<String>,
+    /// Its configuration, a JSON object.
+    #[schema(value_type = Object)]
+    pub conf: JsonText,
+    /// What people noted about it.
+    pub note: Option<String>,
+    /// The version of the DAG that it runs.
+    pub dag_versions: Vec<DagVersion>,
+    /// That version's version of its module.
+    pub bundle_version: Option<String>,
+    /// Always null: data is not partitioned.
+    pub partition_key: Option<String>,
+}
+
+/// Which runs are asked for. All conditions hold at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct DagRunFilter {
+    /// In one of these states.
+    #[param(inline)]
+    pub state: Vec<RunState>,
+    /// Made by one of these.
+    #[param(inline)]
+    pub run_type: Vec<RunType>,
+    /// With an id that matches this SQL `LIKE` pattern.
+    pub run_id_pattern: Option<String>,
+    /// Of a DAG whose id matches this SQL `LIKE` pattern.
+    pub dag_id_pattern: Option<String>,
+    /// Asked for by somebody whose name matches this SQL `LIKE` pattern.
+    pub triggering_user_name_pattern: Option<String>,
+    /// Of DAG versions with one of these numbers.
+    pub dag_version: Vec<u32>,
+    /// With these dates; their parameters are read by themselves.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub dates: Dates,
+}
+
+/// A run to start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TriggerDagRun {
+    /// Its id; one is made up if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dag_run_id: Option<RunId>,
+    /// What it stands for; unique within its DAG unless it is null.
+    #[serde(default)]
+    pub logical_date: Option<Millis>,
+    /// When it is due: now if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_after: Option<Millis>,
+    /// Where its data begins; given together with the end, or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_interval_start: Option<Millis>,
+    /// Where its data ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_interval_end: Option<Millis>,
+    /// Its configuration, a JSON object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub conf: Option<JsonText>,
+    /// A note for later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Must be null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_key: Option<String>,
+}
+
+/// Changes to a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DagRunPatch {
+    /// What becomes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<RunTarget>,
+    /// Its new note, at most 1,000 characters.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
+    pub note: Change<String>,
+}
+
+/// What can be made of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RunTarget {
+    /// It runs again: what had ended and not succeeded is cleared.
+    Queued,
+    /// It has succeeded, with all its tasks.
+    Success,
+    /// It has failed: what runs is stopped, what has not begun is skipped.
+    Failed,
+}

@@ -1,0 +1,188 @@
+//! `/api/v2/dags` and `/api/v2/dagTags`
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use super::dag_versions::DagVersion;
+use super::tasks::TimeDelta;
+use crate::ids::{DagId, ModuleName};
+use crate::state::RunState;
+use crate::time::Millis;
+
+/// A DAG.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Dag {
+    /// Its id.
+    pub dag_id: DagId,
+    /// Its display name, which is its id.
+    pub dag_display_name: String,
+    /// Whether its runs wait.
+    pub is_paused: bool,
+    /// Whether its module no longer describes it.
+    pub is_stale: bool,
+    /// When its module was parsed last.
+    pub last_parsed_time: Option<Millis>,
+    /// Always null: what a parse takes is part of the upload.
+    pub last_parse_duration: Option<f64>,
+    /// Always null.
+    pub last_expired: Option<Millis>,
+    /// The module that describes it.
+    pub bundle_name: Option<ModuleName>,
+    /// The module's version that it is pinned to.
+    pub bundle_version: Option<String>,
+    /// The module's name: a component has no source files.
+    pub relative_fileloc: Option<String>,
+    /// The module's name.
+    pub fileloc: String,
+    /// One line about it.
+    pub description: Option<String>,
+    /// Its schedule, such as a cron expression; null if it runs only by hand.
+    pub timetable_summary: Option<String>,
+    /// Its schedule in words.
+    pub timetable_description: Option<String>,
+    /// Its labels.
+    pub tags: Vec<DagTag>,
+    /// How many of its tasks run at once at most.
+    pub max_active_tasks: u32,
+    /// How many of its runs there can be at once; null if any number.
+    pub max_active_runs: Option<u32>,
+    /// After how many failed runs in a row it is paused; 0 for never.
+    pub max_consecutive_failed_dag_runs: u32,
+    /// Whether one of its tasks limits how many of its instances run at once.
+    pub has_task_concurrency_limits: bool,
+    /// Whether its module's newest version was not accepted.
+    pub has_import_errors: bool,
+    /// What its next scheduled run stands for.
+    pub next_dagrun_logical_date: Option<Millis>,
+    /// Where the next scheduled run's data begins.
+    pub next_dagrun_data_interval_start: Option<Millis>,
+    /// Where the next scheduled run's data ends.
+    pub next_dagrun_data_interval_end: Option<Millis>,
+    /// When its next scheduled run is due.
+    pub next_dagrun_run_after: Option<Millis>,
+    /// Always empty: the tenant owns it.
+    pub owners: Vec<String>,
+}
+
+/// A label of a DAG.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DagTag {
+    /// The label.
+    pub name: String,
+    /// The DAG.
+    pub dag_id: DagId,
+    /// The DAG's display name, which is its id.
+    pub dag_display_name: String,
+}
+
+/// A DAG with everything that is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DagDetails {
+    /// What lists show of it.
+    #[serde(flatten)]
+    pub dag: Dag,
+    /// Whether runs missed while nothing ran are made up for.
+    pub catchup: bool,
+    /// Always null: runs may take any time.
+    pub dag_run_timeout: Option<TimeDelta>,
+    /// Always null: no asset triggers it.
+    pub asset_expression: Option<Value>,
+    /// Always null.
+    pub doc_md: Option<String>,
+    /// No scheduled run is for an earlier instant.
+    pub start_date: Option<Millis>,
+    /// No scheduled run is for a later instant.
+    pub end_date: Option<Millis>,
+    /// Always null: the host's default holds.
+    pub is_paused_upon_creation: Option<bool>,
+    /// Always empty: a run's configuration is free.
+    #[schema(value_type = Object)]
+    pub params: Map<String, Value>,
+    /// Always false: there are no templates.
+    pub render_template_as_native_obj: bool,
+    /// Always null.
+    pub template_search_path: Option<Vec<String>>,
+    /// The time zone of its schedule.
+    pub timezone: Option<String>,
+    /// When its module was parsed last.
+    pub last_parsed: Option<Millis>,
+    /// Always null.
+    #[schema(value_type = Option<Object>)]
+    pub default_args: Option<Map<String, Value>>,
+    /// Always null.
+    #[schema(value_type = Option<Object>)]
+    pub owner_links: Option<Map<String, Value>>,
+    /// Always false.
+    pub is_favorite: bool,
+    /// The same as `max_active_tasks`.
+    pub concurrency: u32,
+    /// Its newest version.
+    pub latest_dag_version: Option<DagVersion>,
+}
+
+/// Changes to a DAG.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DagPatch {
+    /// Whether its runs wait.
+    pub is_paused: bool,
+}
+
+/// Which DAGs are asked for. All conditions hold at once.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct DagFilter {
+    /// With an id that matches this SQL `LIKE` pattern.
+    pub dag_id_pattern: Option<String>,
+    /// With a display name, which is its id, that matches this SQL `LIKE` pattern.
+    pub dag_display_name_pattern: Option<String>,
+    /// With these labels.
+    pub tags: Vec<String>,
+    /// Whether one of `tags` is enough, as it is unless said otherwise.
+    #[param(inline)]
+    pub tags_match_mode: TagsMatch,
+    /// Only those whose module still describes them, unless it is `false`.
+    #[param(default = true)]
+    pub exclude_stale: bool,
+    /// Paused, or not.
+    pub paused: Option<bool>,
+    /// With a module whose newest version was not accepted, or with others.
+    pub has_import_errors: Option<bool>,
+    /// Whose newest run is in this state.
+    #[param(inline)]
+    pub last_dag_run_state: Option<RunState>,
+    /// Of this module.
+    pub bundle_name: Option<String>,
+    /// Of this version of their module.
+    pub bundle_version: Option<String>,
+}
+
+impl Default for DagFilter {
+    /// All DAGs that are not stale.
+    fn default() -> Self {
+        Self {
+            dag_id_pattern: None,
+            dag_display_name_pattern: None,
+            tags: Vec::new(),
+            tags_match_mode: TagsMatch::Any,
+            exclude_stale: true,
+            paused: None,
+            has_import_errors: None,
+            last_dag_run_state: None,
+            bundle_name: None,
+            bundle_version: None,
+        }
+    }
+}
+
+/// How many of several labels a DAG must have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TagsMatch {
+    /// One.
+    #[default]
+    Any,
+    /// All.
+    All,
+}

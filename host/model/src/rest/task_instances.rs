@@ -1,0 +1,169 @@
+//! `/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances`
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use super::dag_versions::DagVersion;
+use super::{Change, Dates};
+use crate::ids::{DagId, RunId, TaskId};
+use crate::state::TaskInstanceState;
+use crate::time::Millis;
+use crate::work::{ErrorClass, Usage};
+
+/// One try of a task instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TaskTry {
+    /// The task.
+    pub task_id: TaskId,
+    /// Its DAG.
+    pub dag_id: DagId,
+    /// The run.
+    pub dag_run_id: RunId,
+    /// The index of a mapped instance; -1 for one that is not mapped.
+    pub map_index: i64,
+    /// When the try began.
+    pub start_date: Option<Millis>,
+    /// When it ended.
+    pub end_date: Option<Millis>,
+    /// How long it took, in seconds.
+    pub duration: Option<f64>,
+    /// Where it stands; null while its upstream has not decided whether it runs.
+    pub state: Option<TaskInstanceState>,
+    /// Which try it is, from 1; 0 before the first.
+    pub try_number: u32,
+    /// The highest number of a try that may be followed by another.
+    pub max_tries: u32,
+    /// The task's display name, which is its id.
+    pub task_display_name: String,
+    /// The DAG's display name, which is its id.
+    pub dag_display_name: String,
+    /// The machine that runs it, or ran it last.
+    pub hostname: Option<String>,
+    /// Always null: guests run as no user.
+    pub unixname: Option<String>,
+    /// Always `default_pool`.
+    pub pool: String,
+    /// Always 1.
+    pub pool_slots: u32,
+    /// Always `default`.
+    pub queue: Option<String>,
+    /// Always 1: tenants take turns.
+    pub priority_weight: Option<i64>,
+    /// Always null: every task is a function of its module.
+    pub operator: Option<String>,
+    /// Always null.
+    pub operator_name: Option<String>,
+    /// When it became claimable.
+    pub queued_when: Option<Millis>,
+    /// The same: what may run is claimable at once.
+    pub scheduled_when: Option<Millis>,
+    /// Always null: guests have no process of their own.
+    pub pid: Option<i64>,
+    /// Always null: every worker runs every task.
+    pub executor: Option<String>,
+    /// Always `{}`.
+    pub executor_config: String,
+    /// The version of the DAG that its run runs.
+    pub dag_version: Option<DagVersion>,
+    /// What kind of failure it ended with.
+    pub error_class: Option<ErrorClass>,
+    /// Why it failed.
+    pub error_message: Option<String>,
+    /// What it spent.
+    pub usage: Option<Usage>,
+}
+
+/// A task instance, with its present or last try.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TaskInstance {
+    /// An id that no other task instance has.
+    pub id: String,
+    /// Its present or last try.
+    #[serde(flatten)]
+    pub last_try: TaskTry,
+    /// What its run stands for.
+    pub logical_date: Option<Millis>,
+    /// When its run was due.
+    pub run_after: Millis,
+    /// What people noted about it.
+    pub note: Option<String>,
+    /// Always null.
+    pub rendered_map_index: Option<String>,
+    /// Always empty: there are no templates.
+    #[schema(value_type = Object)]
+    pub rendered_fields: Map<String, Value>,
+    /// Always null: nothing is deferred.
+    #[schema(value_type = Option<Object>)]
+    pub trigger: Option<Map<String, Value>>,
+    /// Always null.
+    #[schema(value_type = Option<Object>)]
+    pub triggerer_job: Option<Map<String, Value>>,
+    /// How far it says it has come, from 0 to 1.
+    pub progress: Option<f64>,
+}
+
+/// Which task instances are asked for. All conditions hold at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct TaskInstanceFilter {
+    /// In one of these states; `none` while its upstream has not decided whether it runs.
+    #[param(inline)]
+    pub state: Vec<TaskInstanceState>,
+    /// Of the task with this id.
+    pub task_id: Option<String>,
+    /// Of a task whose display name, which is its id, matches this SQL `LIKE` pattern.
+    pub task_display_name_pattern: Option<String>,
+    /// Of a DAG whose id matches this SQL `LIKE` pattern.
+    pub dag_id_pattern: Option<String>,
+    /// Of a run whose id matches this SQL `LIKE` pattern.
+    pub run_id_pattern: Option<String>,
+    /// With one of these map indices.
+    pub map_index: Vec<i64>,
+    /// At one of these tries.
+    pub try_number: Vec<u32>,
+    /// Of DAG versions with one of these numbers.
+    pub version_number: Vec<u32>,
+    /// With these dates; their parameters are read by themselves.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub dates: Dates,
+}
+
+/// Changes to a task instance.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "they are Airflow's members")]
+pub struct TaskInstancePatch {
+    /// What becomes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_state: Option<TaskTarget>,
+    /// Its new note, at most 1,000 characters.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
+    pub note: Change<String>,
+    /// Also the tasks that it waits for.
+    #[serde(default)]
+    pub include_upstream: bool,
+    /// Also the tasks that wait for it.
+    #[serde(default)]
+    pub include_downstream: bool,
+    /// Also those of later runs.
+    #[serde(default)]
+    pub include_future: bool,
+    /// Also those of earlier runs.
+    #[serde(default)]
+    pub include_past: bool,
+}
+
+/// What can be made of a task instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskTarget {
+    /// It has succeeded.
+    Success,
+    /// It has failed.
+    Failed,
+    /// It was skipped.
+    Skipped,
+}

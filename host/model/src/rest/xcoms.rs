@@ -1,0 +1,56 @@
+//! `…/taskInstances/{task_id}/xcomEntries`: values that tasks hand to each other.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::JsonText;
+use crate::ids::{DagId, EntryKey, RunId, TaskId};
+use crate::time::Millis;
+
+/// An `XCom`, without its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Xcom {
+    /// Its key; `return_value` for what a task returned.
+    pub key: EntryKey,
+    /// When it was stored.
+    pub timestamp: Millis,
+    /// What its run stands for.
+    pub logical_date: Option<Millis>,
+    /// The index of the mapped instance that stored it; -1 for one that is not mapped.
+    pub map_index: i64,
+    /// The task that stored it.
+    pub task_id: TaskId,
+    /// The task's display name, which is its id.
+    pub task_display_name: String,
+    /// The DAG.
+    pub dag_id: DagId,
+    /// The DAG's display name, which is its id.
+    pub dag_display_name: String,
+    /// The run.
+    pub run_id: RunId,
+    /// When its run was due.
+    pub run_after: Millis,
+}
+
+/// An `XCom` with its value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct XcomEntry {
+    /// What lists show of it.
+    #[serde(flatten)]
+    pub xcom: Xcom,
+    /// Its value, as it was stored.
+    #[schema(value_type = Value)]
+    pub value: JsonText,
+}
+
+/// Which `XComs` are asked for. All conditions hold at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct XcomFilter {
+    /// With this key.
+    pub xcom_key: Option<String>,
+    /// With a key that matches this SQL `LIKE` pattern.
+    pub xcom_key_pattern: Option<String>,
+    /// Of task instances with this map index.
+    pub map_index: Option<i64>,
+}
