@@ -118,7 +118,10 @@ fn died(called: bool, error: &wasmtime::Error, evidence: &Evidence) -> Failure {
         tracing::error!(error = format!("{error:#}"), "a guest could not be run");
         return failure(class, "the host could not run it".into());
     }
-    let trap = format!("{}{}", error.root_cause(), shown_stack(error));
+    let trap = match error.downcast_ref::<I32Exit>() {
+        Some(I32Exit(status)) => format!("it exited with status {status} before it returned a result"),
+        None => format!("{}{}", error.root_cause(), shown_stack(error)),
+    };
     if class != ErrorClass::GuestBug {
         return failure(class, trap);
     }

@@ -63,7 +63,9 @@ async fn a_panic_is_told_with_its_words_and_its_place() {
 
 #[tokio::test]
 async fn other_endings_of_a_rust_guest() {
-    assert_eq!(class(&greedy("exit", TIGHT).await), ErrorClass::GuestBug);
+    let report = greedy("exit", TIGHT).await;
+    assert_eq!(class(&report), ErrorClass::GuestBug);
+    assert_eq!(failure(&report).message, "it exited with status 1 before it returned a result");
     assert_eq!(class(&greedy("xcom", AttemptLimits { cpu_ms: 5_000, ..TIGHT }).await), ErrorClass::Quota);
     let report = greedy("no-such-mode", TIGHT).await;
     assert_eq!(class(&report), ErrorClass::Fatal);
@@ -92,9 +94,19 @@ async fn ends_that_only_webassembly_can_spell() {
             Wat { run: "(i32.div_u (i32.const 1) (i32.const 0))", ..Wat::default() },
         ),
         (
-            "an address out of bounds",
+            "an address out of bounds, where a stack would have ended",
             ErrorClass::GuestBug,
-            Wat { run: "(i32.load (i32.const 0x7fffffff))", ..Wat::default() },
+            Wat { run: "(i32.load (i32.const 0xfffffff0))", ..Wat::default() },
+        ),
+        (
+            "a recursion that runs below the stack in its memory",
+            ErrorClass::StackOverflow,
+            Wat { run: "(call $sink (i32.const 8192))", rest: SINK, ..Wat::default() },
+        ),
+        (
+            "a recursion that misses its memory elsewhere",
+            ErrorClass::GuestBug,
+            Wat { run: "(call $sink (i32.const 0x7fffffff))", rest: SINK, ..Wat::default() },
         ),
         (
             "an endless loop while instantiating",
@@ -137,6 +149,12 @@ async fn ends_that_only_webassembly_can_spell() {
 
 const DEEPER: &str = "(func $deeper (param i32) (result i32) \
     (i32.add (call $deeper (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))";
+/// Uses 128 bytes of a stack in memory for each call, at least 30 calls deep before the first is written to.
+const SINK: &str = "(func $sink (param $sp i32) (result i32) (call $sink_at (local.get $sp) (i32.const 0)))
+    (func $sink_at (param $sp i32) (param $depth i32) (result i32)
+        (if (i32.gt_u (local.get $depth) (i32.const 30)) (then (i32.store (local.get $sp) (i32.const 1))))
+        (i32.add (i32.const 1)
+            (call $sink_at (i32.sub (local.get $sp) (i32.const 128)) (i32.add (local.get $depth) (i32.const 1)))))";
 const UNKNOWN_CASE: &str = "(i32.store8 (i32.const 64) (i32.const 9)) (i32.const 64)";
 /// `success(some("{"))`
 const NOT_JSON: &str = "(i32.store8 (i32.const 72) (i32.const 1)) (i32.store8 (i32.const 100) (i32.const 123)) \
