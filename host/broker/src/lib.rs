@@ -17,6 +17,7 @@ mod jobs;
 mod keys;
 mod leases;
 mod local;
+mod modules;
 mod parses;
 mod passwords;
 mod plan;
@@ -34,4 +35,5 @@ mod versions;
 
 pub use error::{Actor, PlatformActor, ServiceError};
 pub use keys::{PublicKey, SigningKey};
+pub use modules::{Upload, UploadError};
 pub use local::{Admit, BrokerConfig, LocalBroker};

@@ -30,19 +30,6 @@ impl Inner {
         self.committer.stocked();
     }
 
-    /// Carries a module's answer into its DAGs.
-    #[expect(clippy::unused_async, reason = "the module services fill it in")]
-    async fn apply_parse(
-        &self,
-        _db: &mut Session,
-        _tenant: &TenantId,
-        _version: (&ModuleName, u32),
-        _end: AttemptEnd,
-        _now: Millis,
-    ) -> Result<(), ServiceError> {
-        Ok(())
-    }
-
     async fn offer(
         &self,
         db: &mut Session,

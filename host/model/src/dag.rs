@@ -2,6 +2,7 @@
 //!
 //! Everything here is a claim by a guest. [`crate::graph::Graph::build`] turns it into something to rely on.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,26 @@ pub enum ScheduleSpec {
         /// The interval's length.
         every_ms: u64,
     },
+}
+
+impl fmt::Display for ScheduleSpec {
+    /// As lists show it: the cron expression, or the interval in days, hours, minutes, seconds and milliseconds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cron { expression, timezone: _ } => f.write_str(expression),
+            Self::Interval { every_ms } => {
+                f.write_str("every")?;
+                let mut rest = *every_ms;
+                for (unit, length) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
+                    if rest >= length {
+                        write!(f, " {}{unit}", rest / length)?;
+                        rest %= length;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 fn utc() -> String {

@@ -172,7 +172,7 @@ fn is_label(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
-fn at_most<N: PartialOrd + Display>(what: &str, value: N, most: N) -> Result<(), String> {
+fn at_most<N: PartialOrd + Display + Copy>(what: &str, value: N, most: N) -> Result<(), String> {
     if value > most { Err(format!("{what} is {value}; at most {most} is allowed")) } else { Ok(()) }
 }
 

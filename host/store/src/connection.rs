@@ -87,6 +87,13 @@ pub async fn get(
     row.map(SealedConnection::try_from).transpose()
 }
 
+const IDS: &str = "SELECT conn_id FROM connection WHERE tenant = $1";
+
+/// The ids of a tenant's connections, in no order.
+pub async fn ids(db: &mut Session, tenant: &TenantId) -> Result<Vec<String>, StoreError> {
+    Ok(on!(db, c => sqlx::query_scalar(IDS).bind(tenant.as_str()).fetch_all(&mut *c).await)?)
+}
+
 const COUNT: &str = "SELECT COUNT(*) FROM connection
     WHERE tenant = $1 AND ($2 IS NULL OR LOWER(conn_id) LIKE $2 ESCAPE '\\')";
 const LIST: &str = columns!("WHERE tenant = $1 AND ($2 IS NULL OR LOWER(conn_id) LIKE $2 ESCAPE '\\')");

@@ -123,6 +123,16 @@ pub async fn lock_of_module(
     rows.into_iter().map(DagRow::try_from).collect()
 }
 
+const COUNT_ELSEWHERE: &str = "SELECT COUNT(*) FROM dag WHERE tenant = $1 AND module <> $2 AND NOT is_stale";
+
+/// How many DAGs the tenant's other modules describe.
+pub async fn count_elsewhere(db: &mut Session, tenant: &TenantId, module: &ModuleName) -> Result<u64, StoreError> {
+    let total: i64 = on!(db, c => {
+        sqlx::query_scalar(COUNT_ELSEWHERE).bind(tenant.as_str()).bind(module.as_str()).fetch_one(&mut *c).await
+    })?;
+    column::count("dag", total)
+}
+
 const PUT: &str = "INSERT INTO dag (tenant, dag_id, version, module, description, tags, schedule, is_paused, is_stale, \
      parsed_at, next_run_at, next_interval_start, next_interval_end) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \

@@ -47,12 +47,12 @@ pub struct NewImportError<'a> {
 }
 
 const PUT: &str = "INSERT INTO import_error (tenant, module, version, occurred_at, filename, message)
-    VALUES ($1, $2, $3, $4, $5, $6)";
-const CLEAR: &str = "DELETE FROM import_error WHERE tenant = $1 AND module = $2";
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, module) DO NOTHING";
+const CLEAR: &str = "DELETE FROM import_error WHERE tenant = $1 AND module = $2 AND version <= $3";
 
-/// Records the error in place of the module's former one.
+/// Records the error in place of the module's former one, unless that is of a version after this one.
 pub async fn put(db: &mut Session, tenant: &TenantId, error: &NewImportError<'_>) -> Result<(), StoreError> {
-    clear(db, tenant, error.module).await?;
+    clear(db, tenant, error.module, error.version).await?;
     on!(db, c => {
         sqlx::query(PUT)
             .bind(tenant.as_str())
@@ -67,10 +67,11 @@ pub async fn put(db: &mut Session, tenant: &TenantId, error: &NewImportError<'_>
     Ok(())
 }
 
-/// Removes the module's error, if it has one.
-pub async fn clear(db: &mut Session, tenant: &TenantId, module: &ModuleName) -> Result<(), StoreError> {
+/// Removes the module's error, unless it is that of a version after this one.
+pub async fn clear(db: &mut Session, tenant: &TenantId, module: &ModuleName, version: u32) -> Result<(), StoreError> {
+    let version = i64::from(version);
     on!(db, c => {
-        sqlx::query(CLEAR).bind(tenant.as_str()).bind(module.as_str()).execute(&mut *c).await?;
+        sqlx::query(CLEAR).bind(tenant.as_str()).bind(module.as_str()).bind(version).execute(&mut *c).await?;
     });
     Ok(())
 }

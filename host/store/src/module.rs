@@ -1,6 +1,6 @@
 //! Modules: what a tenant uploads under one name.
 
-use flow_model::ids::{ModuleName, TenantId};
+use flow_model::ids::{Digest, ModuleName, TenantId};
 use flow_model::rest::modules::{Module, ModuleDetails, Outline};
 use flow_model::rest::{Page, PageRequest};
 use flow_model::time::Millis;
@@ -175,6 +175,39 @@ pub async fn set_current(
             .execute(&mut *c).await.map(drop)
     })?;
     Ok(())
+}
+
+const ACTIVE_RUNS: &str =
+    "SELECT COUNT(*) FROM dag JOIN dag_run AS r ON r.tenant = dag.tenant AND r.dag_id = dag.dag_id
+        AND r.state IN ('queued', 'running')
+    WHERE dag.tenant = $1 AND dag.module = $2";
+
+/// How many runs of the module's DAGs have not ended.
+pub async fn active_runs(db: &mut Session, tenant: &TenantId, name: &ModuleName) -> Result<u64, StoreError> {
+    let total: i64 = on!(db, c => {
+        sqlx::query_scalar(ACTIVE_RUNS).bind(tenant.as_str()).bind(name.as_str()).fetch_one(&mut *c).await
+    })?;
+    column::count("dag_run", total)
+}
+
+const COUNT_ALL: &str = "SELECT COUNT(*) FROM module WHERE tenant = $1";
+
+/// How many modules a tenant has.
+pub async fn count(db: &mut Session, tenant: &TenantId) -> Result<u64, StoreError> {
+    let total: i64 = on!(db, c => sqlx::query_scalar(COUNT_ALL).bind(tenant.as_str()).fetch_one(&mut *c).await)?;
+    column::count("module", total)
+}
+
+const STORED: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM
+    (SELECT DISTINCT digest, size FROM module_version WHERE tenant = $1 AND digest <> $2) AS held";
+
+/// How many bytes the versions of all modules of a tenant take, those of one digest aside.
+pub async fn stored_besides(db: &mut Session, tenant: &TenantId, digest: &Digest) -> Result<u64, StoreError> {
+    let digest = digest.to_string();
+    let total: i64 = on!(db, c => {
+        sqlx::query_scalar(STORED).bind(tenant.as_str()).bind(&digest).fetch_one(&mut *c).await
+    })?;
+    column::count("module_version.size", total)
 }
 
 const DELETE: &str = "DELETE FROM module WHERE tenant = $1 AND name = $2";
