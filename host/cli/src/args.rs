@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::client::ClientCommand;
 use crate::output::Format;
-use crate::settings::{Flags, ForAll, ForDatabase};
+use crate::settings::{Flags, ForAll, ForDatabase, ForDemo, ForServe, ForWorker};
 
 /// A WebAssembly-sandboxed, multi-tenant task runtime
 #[derive(Debug, Parser)]
@@ -33,6 +33,27 @@ Examples:
 /// Everything that `flow-host` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run the host: control plane, API and workers in one process
+    #[command(
+        after_help = "Examples:\n  flow-host serve --listen 0.0.0.0:8080 --data-dir /var/lib/flow-host\n  flow-host serve --workers 0 --database-url postgres://flow@db/flow"
+    )]
+    Serve {
+        /// Settings.
+        #[command(flatten)]
+        flags: Flags<ForServe>,
+    },
+    /// Run tasks for a control plane elsewhere, over HTTP or on its database
+    #[command(
+        after_help = "Examples:\n  flow-host worker --server https://flows.example.com --token-file worker.token\n  flow-host worker --database-url postgres://flow@db/flow --master-key-file master-key"
+    )]
+    Worker {
+        /// Settings.
+        #[command(flatten)]
+        flags: Flags<ForWorker>,
+    },
+    /// See it work: two tenants, the example modules, real data, results
+    #[command(after_help = "Examples:\n  flow-host demo\n  flow-host demo --exit --data-dir ./demo-data")]
+    Demo(DemoArgs),
     /// The database: bring it up to date, look after it
     Db {
         /// What to do with it.
@@ -53,11 +74,30 @@ pub(crate) enum Command {
     Client(ClientCommand),
 }
 
+/// What the demo can be told.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// Where to keep its data; a directory that is removed at the end if left out
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where the example modules are; `make guests` builds them
+    #[arg(long, value_name = "DIR", default_value = "guest-examples/target/wasm32-wasip2/release")]
+    pub(crate) modules: PathBuf,
+    /// End when the runs have ended, even on a terminal
+    #[arg(long)]
+    pub(crate) exit: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub(crate) flags: Flags<ForDemo>,
+}
+
 /// What can be done with the database.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DatabaseVerb {
     /// Bring the schema up to date; `serve` does so by itself
     Migrate(Flags<ForDatabase>),
+    /// Say whether the database can be reached, is sound and up to date
+    Check(Flags<ForDatabase>),
 }
 
 /// What can be done with settings.

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use flow_store::Checkup;
+
 use crate::data_dir::DataDir;
 use crate::database::Database;
+use crate::errors::Failure;
 use crate::runtime;
 use crate::settings::{DATA_DIR, Settings};
 
@@ -16,6 +19,44 @@ pub(crate) fn migrate(settings: &Settings) -> anyhow::Result<()> {
         println!("the schema is up to date");
         Ok(())
     })
+}
+
+/// Says what is wrong with the database, if anything, and changes nothing.
+pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
+    let (database, _dir) = named(settings)?;
+    if let Database::Embedded(file) = &database
+        && !file.exists()
+    {
+        return Err(Failure::failed(format!("there is no database {}", file.display()))
+            .hint("`flow-host serve` or `flow-host db migrate` makes one; --data-dir says where")
+            .into());
+    }
+    runtime::block_on(async {
+        let store = database.open().await?;
+        let found = store.check_up().await.map_err(|error| database.explain(&error))?;
+        store.close().await;
+        verdict(&found)?;
+        println!("the database is sound and up to date");
+        Ok(())
+    })
+}
+
+fn verdict(found: &Checkup) -> Result<(), Failure> {
+    let Checkup { pending, unknown, damage } = found;
+    if !damage.is_empty() {
+        return Err(
+            Failure::failed(format!("the database is damaged: {}", damage.join("; "))).hint("restore it from a backup")
+        );
+    }
+    if !unknown.is_empty() {
+        return Err(Failure::failed("the database belongs to a newer version of flow-host")
+            .hint("use that version, or restore a backup from before"));
+    }
+    if !pending.is_empty() {
+        return Err(Failure::failed(format!("the schema is not up to date: {}", pending.join(", ")))
+            .hint("run `flow-host db migrate`"));
+    }
+    Ok(())
 }
 
 /// The database that the settings name. An embedded one is ours alone for as long as its directory is held.

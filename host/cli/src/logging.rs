@@ -5,11 +5,22 @@ use std::io::{IsTerminal as _, stderr};
 use tracing_subscriber::EnvFilter;
 
 use crate::errors::Failure;
-use crate::settings::{LOG, LOG_FORMAT, LogFormat, Settings};
+use crate::settings::{LOG, LOG_FORMAT, LogFormat, Settings, Source};
 
 /// Starts logging as the settings say.
 pub(crate) fn start(settings: &Settings) -> Result<(), Failure> {
-    let filter: EnvFilter = settings.get(&LOG)?;
+    begin(settings, settings.get(&LOG)?)
+}
+
+/// The same for a command whose own output matters more: unless somebody says otherwise, only what is wrong.
+pub(crate) fn start_quietly(settings: &Settings) -> Result<(), Failure> {
+    match settings.source(&LOG) {
+        Some(Source::Default) | None => begin(settings, EnvFilter::new("warn")),
+        Some(Source::Flag(_) | Source::Variable(_) | Source::File(_)) => start(settings),
+    }
+}
+
+fn begin(settings: &Settings, filter: EnvFilter) -> Result<(), Failure> {
     let json = match settings.get(&LOG_FORMAT)? {
         LogFormat::Auto => !stderr().is_terminal(),
         LogFormat::Text => false,

@@ -46,6 +46,7 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
             demo::run(options, &settings(flags, file)?)?;
         }
         Command::Db { verb: DatabaseVerb::Migrate(flags) } => db::migrate(&settings(flags, file)?)?,
+        Command::Db { verb: DatabaseVerb::Check(flags) } => db::check(&settings(flags, file)?)?,
         Command::Config { verb: ConfigVerb::Show { output, flags } } => config::show(&settings(flags, file)?, output)?,
         Command::CompileModule => return Ok(compile::run()),
         Command::Client(command) => client::run(command)?,

@@ -1,19 +1,18 @@
 //! `flow-host worker`: runs tasks for a control plane elsewhere, over HTTP or on its database.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use flow_model::ids::JobId;
-use flow_model::port::Broker;
-use flow_sandbox::Sandbox;
 use flow_worker::{RemoteBroker, RemoteConfig, Worker, WorkerError};
 
 use crate::clock::random;
 use crate::data_dir::DataDir;
 use crate::database::Database;
 use crate::errors::Failure;
-use crate::host::{Parts, Tools, open_broker, start_sandbox, worker_config};
+use crate::host::{LocalWorker, Parts, Tools, limits, open_broker, start_sandbox, worker_config};
 use crate::settings::{
     CONCURRENCY, DATA_DIR, DATABASE_URL, DRAIN_SECONDS, SERVER, ServerUrl, Settings, Slots, TOKEN_FILE,
 };
@@ -34,16 +33,20 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
     let base: PathBuf = settings.get(&DATA_DIR)?;
     let Slots(slots) = settings.get(&CONCURRENCY)?;
     let drain = Duration::from_secs(settings.get(&DRAIN_SECONDS)?);
+    let limits = limits(settings)?;
     runtime::block_on(async {
         let tools = Tools::of_process();
         // Several workers on one machine share the directory above theirs.
         let dir = DataDir::open_one_of(&base, "worker")?;
         let sandbox = start_sandbox(&dir, slots, &tools)?;
-        let seat = Seat { id: JobId::mint((tools.clock)(), random(&tools.entropy)), slots, drain, tools };
+        let shutdown = signals::shutdown()?;
         match door {
             Door::Remote(config) => {
                 let broker = RemoteBroker::new(config).map_err(|error| Failure::usage(error.to_string()))?;
-                seat.work(broker, sandbox).await
+                let id = JobId::mint((tools.clock)(), random(&tools.entropy));
+                tracing::info!(worker = %id, slots, "the worker takes work");
+                let worker = Worker::new(broker, sandbox, worker_config(id, slots, drain, &tools));
+                Ok(worker.run(shutdown).await.map_err(explain)?)
             }
             Door::Local(database, given) => {
                 let master_key = match given.present {
@@ -51,9 +54,19 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
                     None => shared_key(&base)?,
                 };
                 let store = database.open().await?;
-                let parts = Parts { store: store.clone(), sandbox: sandbox.clone(), instance: seat.id };
-                let broker = open_broker(parts, master_key, given.former, &seat.tools).await?;
-                let outcome = seat.work(broker, sandbox).await;
+                let parts = Parts {
+                    store: store.clone(),
+                    sandbox: sandbox.clone(),
+                    // It has no installation of its own that could come back.
+                    instance: JobId::mint((tools.clock)(), random(&tools.entropy)),
+                    master_key,
+                    former_master_keys: given.former,
+                    limits,
+                };
+                let broker = open_broker(parts, &tools).await?;
+                let worker = LocalWorker { broker: broker.clone(), sandbox, slots, drain, in_process: false };
+                let outcome = worker.run(Arc::new(tools), shutdown).await;
+                broker.close().await?;
                 store.close().await;
                 outcome
             }
@@ -80,24 +93,11 @@ impl Door {
     }
 }
 
-/// What is the same for a worker behind either door.
-struct Seat {
-    id: JobId,
-    slots: u32,
-    drain: Duration,
-    tools: Tools,
-}
-
-impl Seat {
-    async fn work<B: Broker>(&self, broker: B, sandbox: Sandbox) -> Result<()> {
-        let config = worker_config(self.id, self.slots, self.drain, &self.tools);
-        tracing::info!(worker = %self.id, slots = self.slots, "the worker takes work");
-        let outcome = Worker::new(broker, sandbox, config).run(signals::shutdown()?).await;
-        Ok(outcome.map_err(|error| match error {
-            WorkerError::NotAllowed(_) => Failure::not_allowed(error.to_string())
-                .hint("the platform administrator makes one with `flow-host tokens create NAME --worker`"),
-            WorkerError::NotUnderstood(_) => Failure::failed(error.to_string()),
-        })?)
+fn explain(error: WorkerError) -> Failure {
+    match error {
+        WorkerError::NotAllowed(_) => Failure::not_allowed(error.to_string())
+            .hint("the platform administrator makes a token with `flow-host tokens create NAME --worker`"),
+        WorkerError::NotUnderstood(_) => Failure::failed(error.to_string()),
     }
 }
 

@@ -71,3 +71,6 @@ pub(crate) const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 
 /// How a writing transaction begins on PostgreSQL, where rows are locked as they are touched.
 pub(crate) const BEGIN_POSTGRES: &str = "BEGIN";
+
+/// How SQLite is asked whether its file is sound. Differs because PostgreSQL looks after its own pages.
+pub(crate) const INTEGRITY_SQLITE: &str = "PRAGMA integrity_check";

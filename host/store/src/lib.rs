@@ -6,6 +6,7 @@
 mod dialect;
 
 pub mod blob;
+mod checkup;
 mod column;
 pub mod connection;
 pub mod dag;
@@ -30,5 +31,6 @@ pub mod variable;
 pub mod work;
 pub mod xcom;
 
+pub use checkup::Checkup;
 pub use error::StoreError;
 pub use pool::{Session, Store, StoreConfig, Tx};

@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
+use crate::checkup::{MIGRATIONS_POSTGRES, MIGRATIONS_SQLITE};
 use crate::dialect::{BEGIN_POSTGRES, BEGIN_SQLITE, Batch};
 use crate::error::StoreError;
 
@@ -106,8 +107,8 @@ impl Store {
     /// Brings the schema up to date; a schema that is up to date is left alone.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.pools {
-            Pools::Sqlite { writer, .. } => sqlx::migrate!("migrations/sqlite").run(writer).await?,
-            Pools::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
+            Pools::Sqlite { writer, .. } => MIGRATIONS_SQLITE.run(writer).await?,
+            Pools::Postgres(pool) => MIGRATIONS_POSTGRES.run(pool).await?,
         }
         Ok(())
     }

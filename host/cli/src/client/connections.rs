@@ -143,7 +143,7 @@ impl SetArgs {
         let Self { id, conn_uri, conn_json, conn_type, parts, conn_description } = self;
         let mut body = match (conn_uri, conn_json) {
             (Some(uri), _) => of_uri(&text_or_file(uri)?)?,
-            (None, Some(json)) => of_object(input::object("--conn-json", &json)?)?,
+            (None, Some(json)) => of_object(serde_json::to_value(input::object("--conn-json", &json)?)?)?,
             (None, None) => parts.body(conn_type.as_deref())?,
         };
         if let Some(description) = conn_description {
@@ -176,7 +176,7 @@ fn text_or_file(text: String) -> Result<String> {
 }
 
 async fn put(session: &Session, id: &ConnectionId, body: Value) -> Result<Value> {
-    session.change_or_create(at!["connections", id], at!["connections"], body).await
+    session.change_or_create(at!["connections", id], at!["connections"], &body).await
 }
 
 async fn import(session: &Session, file: &std::path::Path) -> Result<Answer> {

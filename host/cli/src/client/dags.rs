@@ -3,10 +3,12 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use flow_model::ids::{DagId, RunId};
+use flow_model::rest::dag_runs::TriggerDagRun;
+use flow_model::rest::dags::DagPatch;
 use flow_model::time::Millis;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::call::{Call, at, body_of, instant};
+use super::call::{Call, at, instant};
 use super::listing::{List, Page};
 use super::session::{Session, Verb};
 use super::{input, runs, server, wait};
@@ -85,7 +87,7 @@ pub(crate) struct ListArgs {
     /// Only DAGs with this tag; may be given several times
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// Only DAGs whose id contains this; `%` stands for any text
+    /// Only DAGs whose id matches this; `%` stands for any text
     #[arg(long, value_name = "TEXT")]
     pattern: Option<String>,
     #[command(flatten)]
@@ -155,17 +157,15 @@ impl Verb for Dags {
 
 async fn set_paused(session: &Session, dag: &DagId, paused: bool) -> Result<Answer> {
     let line = format!("DAG `{dag}` is {}", if paused { "paused" } else { "not paused" });
-    session.done(Call::patch(at!["dags", dag], json!({ "is_paused": paused })), line).await
+    session.done(Call::patch(at!["dags", dag], DagPatch { is_paused: paused }), line).await
 }
 
 async fn trigger(session: &Session, args: TriggerArgs) -> Result<Answer> {
-    let DagArg { dag } = args.dag;
-    let conf = args.conf.map(|conf| input::object("--conf", &conf)).transpose()?;
-    let mut body = body_of(json!({ "conf": conf, "dag_run_id": args.run_id, "note": args.note }));
-    // Airflow's API wants this field even when there is nothing to say.
-    body["logical_date"] = json!(args.logical_date);
+    let TriggerArgs { dag: DagArg { dag }, conf, run_id, logical_date, note, wait } = args;
+    let conf = conf.map(|conf| input::object("--conf", &conf)).transpose()?;
+    let body = TriggerDagRun { dag_run_id: run_id, logical_date, conf, note, ..TriggerDagRun::default() };
     let run = session.client.answer(Call::post(at!["dags", dag, "dagRuns"], body)).await?;
-    if !args.wait {
+    if !wait {
         return Ok(Answer::Object(run));
     }
     let id = run.get("dag_run_id").and_then(Value::as_str).unwrap_or_default();

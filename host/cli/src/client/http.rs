@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use reqwest::{Body, RequestBuilder, Response, StatusCode, Url, header, redirect};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::call::{Call, below};
@@ -46,7 +47,13 @@ impl Client {
         self.json(response).await
     }
 
-    /// The same; `None` if the server answers with `status`.
+    /// The server's answer as it was sent.
+    pub(crate) async fn text(&self, call: Call) -> Result<String> {
+        let response = self.send(self.request(&call).timeout(ANSWER)).await?;
+        Ok(response.text().await.map_err(|error| self.unreachable(&error))?)
+    }
+
+    /// The same as `answer`; `None` if the server answers with `status`.
     pub(crate) async fn answer_unless(&self, call: Call, status: StatusCode) -> Result<Option<Value>> {
         let sent = self.request(&call).timeout(ANSWER).send().await;
         let response = sent.map_err(|error| self.unreachable(&error))?;
@@ -58,7 +65,7 @@ impl Client {
     }
 
     /// The server's answer to a request outside of `/api/v2`, without a token.
-    pub(crate) async fn answer_at(&self, path: [&str; 2], body: &Value) -> Result<Value> {
+    pub(crate) async fn answer_at(&self, path: [&str; 2], body: &impl Serialize) -> Result<Value> {
         let response = self.send(self.http.post(below(&self.base, path)).json(body).timeout(ANSWER)).await?;
         self.json(response).await
     }
@@ -82,7 +89,7 @@ impl Client {
             request = request.bearer_auth(token);
         }
         match &call.body {
-            Some(body) => request.json(body),
+            Some(body) => request.header(header::CONTENT_TYPE, "application/json").body(body.clone()),
             None => request,
         }
     }

@@ -4,24 +4,22 @@ use std::io::{IsTerminal as _, Read as _, stdin};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use flow_model::rest::JsonText;
 use serde_json::{Map, Value};
 
 use crate::errors::Failure;
 
-/// A JSON object given as text, or as `@file` (`@-` for standard input).
-pub(crate) fn object(flag: &str, text: &str) -> Result<Value> {
+/// A JSON object given as text, or as `@file` (`@-` for standard input), kept as it was written.
+pub(crate) fn object(flag: &str, text: &str) -> Result<JsonText> {
     let (text, source) = match text.strip_prefix('@') {
         Some(file) => (read(Path::new(file))?, format!("{flag} {file}")),
         None => (text.to_owned(), flag.to_owned()),
     };
-    match serde_json::from_str(&text) {
-        Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(_) => Err(Failure::usage(format!("{source} is not a JSON object"))
-            .hint(r#"write it as '{"key": "value"}'"#)
-            .into()),
-        Err(error) => Err(Failure::usage(format!("{source} is not JSON: {error}"))
-            .hint(r#"write it as '{"key": "value"}'"#)
-            .into()),
+    let hint = r#"write it as '{"key": "value"}'"#;
+    match JsonText::new(text) {
+        Ok(json) if json.as_str().starts_with('{') => Ok(json),
+        Ok(_) => Err(Failure::usage(format!("{source} is not a JSON object")).hint(hint).into()),
+        Err(error) => Err(Failure::usage(format!("{source} is not JSON: {error}")).hint(hint).into()),
     }
 }
 
@@ -117,8 +115,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let file = folder.path().join("conf.json");
         std::fs::write(&file, r#"{"a": 1}"#).expect("it can be written");
-        assert_eq!(object("--conf", r#"{"a": 1}"#).expect("it is an object"), json!({"a": 1}));
-        assert_eq!(object("--conf", &format!("@{}", file.display())).expect("it is an object"), json!({"a": 1}));
+        for text in [r#"{"a": 1}"#.to_owned(), format!("@{}", file.display())] {
+            assert_eq!(object("--conf", &text).expect("it is an object").as_str(), r#"{"a": 1}"#);
+        }
         for (text, reason) in [
             ("[1]", "--conf is not a JSON object"),
             ("{", "--conf is not JSON: "),

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use flow_model::ids::TenantId;
+use flow_model::rest::login::LoginBody;
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 
@@ -40,8 +41,8 @@ pub(crate) struct LogoutArgs {}
 
 impl Verb for LoginArgs {
     async fn run(self, session: &Session) -> Result<Answer> {
-        let token = match &self.username {
-            Some(username) => ask(session, self.tenant.as_ref(), username, self.password_stdin).await?,
+        let token = match self.username {
+            Some(username) => ask(session, self.tenant, username, self.password_stdin).await?,
             None => input::secret("token", true)?.trim().to_owned(),
         };
         try_out(&session.url, &token).await?;
@@ -61,9 +62,9 @@ impl Verb for LogoutArgs {
 }
 
 /// The token that the server gives for a name and a password.
-async fn ask(session: &Session, tenant: Option<&TenantId>, username: &str, stdin: bool) -> Result<String> {
+async fn ask(session: &Session, tenant: Option<TenantId>, username: String, stdin: bool) -> Result<String> {
     let password = input::secret("password", stdin)?;
-    let body = super::call::body_of(json!({ "tenant": tenant, "username": username, "password": password }));
+    let body = LoginBody { tenant, username, password: password.into() };
     let answer = session.client.answer_at(["auth", "token"], &body).await?;
     match answer.get("access_token").and_then(Value::as_str) {
         Some(token) => Ok(token.to_owned()),

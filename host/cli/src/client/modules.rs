@@ -3,9 +3,10 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use flow_model::ids::ModuleName;
-use serde_json::{Value, json};
+use flow_model::rest::modules::RollbackBody;
+use serde_json::Value;
 
-use super::call::{Call, at, body_of};
+use super::call::{Call, at};
 use super::input;
 use super::listing::{List, Page};
 use super::session::{Session, Verb};
@@ -69,7 +70,7 @@ impl Verb for Modules {
                 session.list(VERSIONS, Call::get(at!["modules", name, "versions"]), &page).await
             }
             Self::Rollback { module: NameArg { name }, version } => {
-                let call = Call::post(at!["modules", name, "rollback"], body_of(json!({ "version": version })));
+                let call = Call::post(at!["modules", name, "rollback"], RollbackBody { version });
                 let whole = session.client.answer(call).await?;
                 let now = whole.get("version").map(Value::to_string).unwrap_or_default();
                 Ok(Answer::Done(format!("module `{name}` runs version {now}"), whole))

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use flow_model::ids::{DagId, RunId};
-use serde_json::json;
+use flow_model::rest::clearing::ClearDagRun;
+use flow_model::rest::dag_runs::{DagRunPatch, RunTarget};
 
 use super::call::{Call, at};
 use super::listing::{List, Page};
@@ -110,7 +111,15 @@ impl Verb for Runs {
             Self::Wait(run) => wait::until_ended(session, &run.dag, &run.run).await,
             Self::Cancel(run) => {
                 let line = format!("cancelled run `{}` of DAG `{}`", run.run, run.dag);
-                session.done(Call::patch(run.path(), json!({ "state": "failed" })), line).await
+                session
+                    .done(
+                        Call::patch(
+                            run.path(),
+                            DagRunPatch { state: Some(RunTarget::Failed), ..DagRunPatch::default() },
+                        ),
+                        line,
+                    )
+                    .await
             }
             Self::Clear(args) => clear(session, args).await,
             Self::Delete(DeleteArgs { run, yes }) => {
@@ -124,7 +133,7 @@ impl Verb for Runs {
 async fn clear(session: &Session, args: ClearArgs) -> Result<Answer> {
     let ClearArgs { run, how: ClearHow { only_failed, dry_run, yes } } = args;
     input::confirm(&format!("Run the tasks of run `{}` of DAG `{}` again?", run.run, run.dag), yes || dry_run)?;
-    let call = Call::post(run.path_to(&["clear"]), json!({ "dry_run": dry_run, "only_failed": only_failed }));
+    let call = Call::post(run.path_to(&["clear"]), ClearDagRun { dry_run, only_failed, ..ClearDagRun::default() });
     if dry_run {
         return session.rows(STATES, call).await;
     }

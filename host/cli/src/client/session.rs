@@ -1,10 +1,13 @@
 //! What every command that talks to a server begins with: where the server is, who one is there, and how to show answers.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use flow_model::rest::JsonText;
 use reqwest::{StatusCode, Url};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::call::Call;
@@ -123,23 +126,27 @@ impl Session {
     }
 
     /// Changes what is at `path`, or creates it in `above` if there is nothing.
-    pub(crate) async fn change_or_create(&self, path: Vec<String>, above: Vec<String>, body: Value) -> Result<Value> {
-        let changed = self.client.answer_unless(Call::patch(path, body.clone()), StatusCode::NOT_FOUND).await?;
+    pub(crate) async fn change_or_create(
+        &self,
+        path: Vec<String>,
+        above: Vec<String>,
+        body: &impl Serialize,
+    ) -> Result<Value> {
+        let changed = self.client.answer_unless(Call::patch(path, body), StatusCode::NOT_FOUND).await?;
         match changed {
             Some(whole) => Ok(whole),
             None => self.client.answer(Call::post(above, body)).await,
         }
     }
 
-    /// One text of an answer, shown as it is: the value of a variable, of an XCom.
-    pub(crate) async fn text(&self, call: Call, field: &str) -> Result<Answer> {
-        let whole = self.client.answer(call).await?;
-        let text = match whole.get(field) {
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-            None => return Err(Failure::failed(format!("the server's answer has no `{field}`")).into()),
-        };
-        Ok(Answer::Text(text, whole))
+    /// One field of an answer, shown as it is: a text bare, anything else as the server wrote it.
+    pub(crate) async fn field(&self, call: Call, name: &str) -> Result<Answer> {
+        let text = self.client.text(call).await?;
+        let missing = || Failure::failed(format!("the server's answer has no `{name}`"));
+        let fields: BTreeMap<String, JsonText> = serde_json::from_str(&text).map_err(|_| missing())?;
+        let field = fields.get(name).ok_or_else(missing)?.as_str();
+        let bare = serde_json::from_str(field).unwrap_or_else(|_| field.to_owned());
+        Ok(Answer::Text(bare, serde_json::from_str(&text)?))
     }
 }
 

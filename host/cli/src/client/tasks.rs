@@ -3,9 +3,9 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use flow_model::ids::{DagId, TaskId};
-use serde_json::json;
+use flow_model::rest::clearing::{ClearTaskInstances, TaskSelection};
 
-use super::call::{Call, at, body_of};
+use super::call::{Call, at};
 use super::listing::{List, Page};
 use super::logs::LogsArgs;
 use super::runs::RunArg;
@@ -151,15 +151,16 @@ async fn clear(session: &Session, args: ClearArgs) -> Result<Answer> {
     let RunArg { dag, run } = args.run;
     let ClearHow { only_failed, dry_run, yes } = args.how;
     input::confirm(&format!("Run tasks of run `{run}` of DAG `{dag}` again?"), yes || dry_run)?;
-    let body = body_of(json!({
-        "dry_run": dry_run,
-        "dag_run_id": run,
-        "task_ids": (!args.tasks.is_empty()).then_some(args.tasks),
-        "only_failed": only_failed,
-        "include_upstream": args.upstream,
-        "include_downstream": args.downstream,
-        "reset_dag_runs": true,
-    }));
+    let tasks: Vec<TaskSelection> = args.tasks.into_iter().map(TaskSelection::Task).collect();
+    let body = ClearTaskInstances {
+        dry_run,
+        only_failed,
+        task_ids: (!tasks.is_empty()).then_some(tasks),
+        dag_run_id: Some(run),
+        include_upstream: args.upstream,
+        include_downstream: args.downstream,
+        ..ClearTaskInstances::default()
+    };
     let call = Call::post(at!["dags", dag, "clearTaskInstances"], body);
     session.rows(STATES, call).await
 }

@@ -3,9 +3,10 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use flow_model::ids::{TenantId, Username};
+use flow_model::rest::tenants::FirstAdmin;
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, at, body_of};
+use super::call::{Call, at};
 use super::input;
 use super::listing::{List, Page};
 use super::session::{Session, Verb};
@@ -102,10 +103,10 @@ impl Verb for Tenants {
 async fn create(session: &Session, args: CreateArgs) -> Result<Answer> {
     let CreateArgs { tenant: TenantArg { name }, description, admin, password_stdin } = args;
     let admin = match admin {
-        Some(username) => Some(json!({ "username": username, "password": input::secret("password", password_stdin)? })),
+        Some(username) => Some(FirstAdmin { username, password: input::secret("password", password_stdin)?.into() }),
         None => None,
     };
-    let body = body_of(json!({ "name": name, "description": description, "admin": admin }));
+    let body = json!({ "name": name, "description": description, "admin": admin });
     session.done(Call::post(at!["tenants"], body), format!("created tenant `{name}`")).await
 }
 

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use flow_model::ids::{TenantId, TokenId};
+use flow_model::rest::tokens::{TokenBody, WorkerTokenBody};
 use flow_model::roles::Role;
-use serde_json::json;
 
-use super::call::{Call, at, body_of};
+use super::call::{Call, at};
 use super::listing::{List, Page};
 use super::session::{Session, Verb};
 use super::users::role;
@@ -62,19 +62,19 @@ impl Verb for Tokens {
     async fn run(self, session: &Session) -> Result<Answer> {
         match self {
             Self::List(page) => session.list(TOKENS, Call::get(at!["tokens"]), &page).await,
-            Self::Create(args) => {
-                let path = if args.worker { at!["tokens", "workers"] } else { at!["tokens"] };
-                session.text(Call::post(path, args.body()), "access_token").await
-            }
+            Self::Create(args) => session.field(args.call(), "access_token").await,
             Self::Revoke { id } => session.done(Call::delete(at!["tokens", id]), format!("revoked {id}")).await,
         }
     }
 }
 
 impl CreateArgs {
-    fn body(self) -> serde_json::Value {
+    fn call(self) -> Call {
         let Self { subject, role, worker: _, tenants, note, expires_in } = self;
-        body_of(json!({ "subject": subject, "role": role, "tenants": tenants, "note": note, "expires_in": expires_in }))
+        match role {
+            Some(role) => Call::post(at!["tokens"], TokenBody { subject, role, note, expires_in }),
+            None => Call::post(at!["tokens", "workers"], WorkerTokenBody { subject, tenants, note, expires_in }),
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use flow_model::ids::Username;
+use flow_model::rest::users::{UserBody, UserPatch};
 use flow_model::roles::Role;
-use serde_json::json;
+use flow_model::secret::Secret;
 
-use super::call::{Call, at, body_of};
+use super::call::{Call, at};
 use super::input;
 use super::listing::{List, Page};
 use super::session::{Session, Verb};
@@ -74,13 +75,14 @@ impl Verb for Users {
             Self::Get(UserArg { name }) => session.object(Call::get(at!["users", name])).await,
             Self::Create { user: UserArg { name }, role, password_stdin } => {
                 let password = input::secret("password", password_stdin)?;
-                let body = json!({ "username": name, "role": role, "password": password });
-                session.done(Call::post(at!["users"], body), format!("added `{name}` as {}", role.as_str())).await
+                let line = format!("added `{name}` as {}", role.as_str());
+                let body = UserBody { username: name, password: password.into(), role };
+                session.done(Call::post(at!["users"], body), line).await
             }
             Self::Set { user: UserArg { name }, role, password, password_stdin } => {
                 let password =
                     (password || password_stdin).then(|| input::secret("new password", password_stdin)).transpose()?;
-                let body = body_of(json!({ "role": role, "password": password }));
+                let body = UserPatch { role, password: password.map(Secret::from) };
                 session.done(Call::patch(at!["users", name], body), format!("changed `{name}`")).await
             }
             Self::Delete(UserArg { name }) => {

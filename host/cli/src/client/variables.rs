@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use flow_model::ids::VariableKey;
+use flow_model::ids::{InvalidName, VariableKey};
+use flow_model::rest::variables::VariableBody;
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, at, body_of};
+use super::call::{Call, at};
 use super::export;
 use super::input;
 use super::listing::{List, Page};
@@ -91,7 +92,7 @@ impl Verb for Variables {
     async fn run(self, session: &Session) -> Result<Answer> {
         match self {
             Self::List(page) => session.list(VARIABLES, Call::get(at!["variables"]), &page).await,
-            Self::Get(KeyArg { key }) => session.text(Call::get(at!["variables", key]), "value").await,
+            Self::Get(KeyArg { key }) => session.field(Call::get(at!["variables", key]), "value").await,
             Self::Set(args) => set(session, args).await,
             Self::Delete(KeyArg { key }) => {
                 session.done(Call::delete(at!["variables", key]), format!("deleted variable `{key}`")).await
@@ -114,14 +115,14 @@ async fn set(session: &Session, args: SetArgs) -> Result<Answer> {
     if json && let Err(error) = serde_json::from_str::<Value>(&value) {
         return Err(Failure::usage(format!("the value of `{key}` is not JSON: {error}")).into());
     }
-    let whole = put(session, &key, &json!(value), description.as_deref()).await?;
-    Ok(Answer::Done(format!("set variable `{key}`"), whole))
+    let variable = VariableBody { key, value: value.into(), description, team_name: None };
+    let whole = put(session, &variable).await?;
+    Ok(Answer::Done(format!("set variable `{}`", variable.key), whole))
 }
 
 /// Changes the variable, or creates it if there is none.
-async fn put(session: &Session, key: &VariableKey, value: &Value, description: Option<&str>) -> Result<Value> {
-    let body = body_of(json!({ "key": key, "value": value, "description": description }));
-    session.change_or_create(at!["variables", key], at!["variables"], body).await
+async fn put(session: &Session, variable: &VariableBody) -> Result<Value> {
+    session.change_or_create(at!["variables", variable.key], at!["variables"], variable).await
 }
 
 async fn import(session: &Session, args: ImportArgs) -> Result<Answer> {
@@ -129,17 +130,19 @@ async fn import(session: &Session, args: ImportArgs) -> Result<Answer> {
     input::refuse_masked("variable", &entries)?;
     let variables = parse(entries)?;
     let existing = existing_keys(session).await?;
+    let exists = |variable: &&VariableBody| existing.iter().any(|key| key == variable.key.as_str());
     if args.action_on_existing_key == OnExisting::Fail
-        && let Some((key, ..)) = variables.iter().find(|(key, ..)| existing.contains(&key.to_string()))
+        && let Some(variable) = variables.iter().find(exists)
     {
-        return Err(Failure::failed(format!("variable `{key}` exists already, so nothing was imported")).into());
+        return Err(
+            Failure::failed(format!("variable `{}` exists already, so nothing was imported", variable.key)).into()
+        );
     }
+    let skips = args.action_on_existing_key == OnExisting::Skip;
     let mut count = 0;
-    for (key, value, description) in &variables {
-        if args.action_on_existing_key != OnExisting::Skip || !existing.contains(&key.to_string()) {
-            put(session, key, value, description.as_deref()).await?;
-            count += 1;
-        }
+    for variable in variables.iter().filter(|variable| !(skips && exists(variable))) {
+        put(session, variable).await?;
+        count += 1;
     }
     Ok(Answer::Done(format!("imported {count} of {} variables", variables.len()), json!({ "imported": count })))
 }
@@ -149,23 +152,20 @@ async fn existing_keys(session: &Session) -> Result<Vec<String>> {
     Ok(rows.iter().filter_map(|row| row.get("key")?.as_str().map(str::to_owned)).collect())
 }
 
-type Parsed = (VariableKey, Value, Option<String>);
-
 /// The file's variables, each a value or an object of `value` and `description`, as Airflow exports them.
-fn parse(entries: Map<String, Value>) -> Result<Vec<Parsed>> {
-    let mut variables = Vec::with_capacity(entries.len());
-    for (key, entry) in entries {
-        let key: VariableKey = key.parse().map_err(|error| Failure::usage(format!("{error}")))?;
-        let described = entry.as_object().filter(|fields| fields.contains_key("value"));
-        variables.push(match described {
-            Some(fields) => {
+fn parse(entries: Map<String, Value>) -> Result<Vec<VariableBody>> {
+    let parsed = entries.into_iter().map(|(key, entry)| {
+        let key = key.parse().map_err(|error: InvalidName| Failure::usage(error.to_string()))?;
+        let (value, description) = match entry {
+            Value::Object(mut fields) if fields.contains_key("value") => {
                 let description = fields.get("description").and_then(Value::as_str).map(str::to_owned);
-                (key, fields["value"].clone(), description)
+                (fields.remove("value").unwrap_or_default(), description)
             }
-            None => (key, entry, None),
-        });
-    }
-    Ok(variables)
+            value => (value, None),
+        };
+        Ok(VariableBody { key, value, description, team_name: None })
+    });
+    parsed.collect()
 }
 
 /// A variable as `import` reads it: its value alone if it has no description.
@@ -189,15 +189,17 @@ mod tests {
             json!({"key": "b", "value": "{\"x\": 1}", "description": "why"}),
         ];
         let parsed = parse(rows.iter().filter_map(exported).collect()).expect("the keys are valid");
-        let shown: Vec<_> =
-            parsed.iter().map(|(key, value, why)| (key.as_str(), value.as_str(), why.as_deref())).collect();
+        let shown: Vec<_> = parsed
+            .iter()
+            .map(|variable| (variable.key.as_str(), variable.value.as_str(), variable.description.as_deref()))
+            .collect();
         assert_eq!(shown, [("a", Some("1"), None), ("b", Some("{\"x\": 1}"), Some("why"))]);
     }
 
     #[test]
     fn a_bad_key_is_named_before_anything_is_sent() {
         let entries = Map::from_iter([("../x".to_owned(), json!(1))]);
-        let error = parse(entries).expect_err("the key is no key");
+        let error = parse(entries).err().expect("the key is no key");
         assert!(error.to_string().contains("../x"), "{error}");
     }
 }

@@ -52,7 +52,7 @@ impl Verb for Xcoms {
             }
             Self::Get(GetArgs { task, key }) => {
                 let call = Call::get(task.path_to(&["xcomEntries", key.as_str()])).with("map_index", task.map_index);
-                session.text(call, "value").await
+                session.field(call, "value").await
             }
         }
     }

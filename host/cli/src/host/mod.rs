@@ -1,26 +1,24 @@
 //! A whole host in one process: store, broker, scheduler, API and workers, put together and taken apart in order.
 
+mod local_worker;
 mod parts;
 mod plan;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use flow_api::{ApiConfig, Tokens};
 use flow_broker::LocalBroker;
-use flow_model::port::Broker;
-use flow_sandbox::Sandbox;
 use flow_store::Store;
-use flow_worker::Worker;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use local_worker::LocalWorker;
 pub(crate) use parts::{Parts, Tools, open_broker, start_sandbox, worker_config};
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Plan, limits};
 
 use crate::data_dir::DataDir;
 use crate::database::Database;
@@ -37,6 +35,7 @@ pub(crate) struct Host {
     pub(crate) address: SocketAddr,
     /// Where the platform administrator's token was written, if this is the first start.
     pub(crate) admin_token: Option<PathBuf>,
+    broker: LocalBroker,
     store: Store,
     loops: JoinSet<Result<()>>,
     shutdown: CancellationToken,
@@ -58,16 +57,25 @@ impl Host {
         let database = plan.postgres.unwrap_or_else(|| Database::Embedded(dir.database()));
         let store = database.open_migrated().await?;
         let sandbox = start_sandbox(&dir, plan.slots, &tools)?;
-        let parts = Parts { store: store.clone(), sandbox: sandbox.clone(), instance };
-        let broker = open_broker(parts, master_key, plan.keys.former, &tools).await?;
+        let parts = Parts {
+            store: store.clone(),
+            sandbox: sandbox.clone(),
+            instance,
+            master_key,
+            former_master_keys: plan.keys.former,
+            limits: plan.limits,
+        };
+        let broker = open_broker(parts, &tools).await?;
         let tokens = Tokens::open(broker.clone(), Arc::clone(&tools.clock), Arc::clone(&tools.entropy)).await?;
         let admin_token = first_token(&dir, &tokens).await?;
-        let mut host = Self { address, admin_token, store, loops: JoinSet::new(), shutdown, _dir: dir };
+        let mut host =
+            Self { address, admin_token, broker: broker.clone(), store, loops: JoinSet::new(), shutdown, _dir: dir };
         host.serve(listener, broker.clone(), tokens);
-        host.schedule(broker.clone());
+        host.keep_time(broker.clone());
         if plan.slots > 0 {
-            let config = worker_config(instance, plan.slots, plan.drain, &tools);
-            host.work(Worker::new(broker, sandbox, config));
+            let Plan { slots, drain, .. } = plan;
+            let worker = LocalWorker { broker, sandbox, slots, drain, in_process: true };
+            host.loops.spawn(worker.run(Arc::new(tools), host.shutdown.clone()));
         }
         Ok(host)
     }
@@ -84,14 +92,12 @@ impl Host {
         self.loops.spawn(async move { Ok(flow_api::serve(listener, flow_api::router(config), shutdown).await?) });
     }
 
-    fn schedule(&mut self, broker: LocalBroker) {
+    fn keep_time(&mut self, broker: LocalBroker) {
         let shutdown = self.shutdown.clone();
-        self.loops.spawn(async move { Ok(broker.schedule(shutdown).await?) });
-    }
-
-    fn work<B: Broker>(&mut self, worker: Worker<B>) {
-        let shutdown = self.shutdown.clone();
-        self.loops.spawn(async move { Ok(worker.run(shutdown).await?) });
+        self.loops.spawn(async move {
+            shutdown.run_until_cancelled(broker.keep_time()).await;
+            Ok(())
+        });
     }
 
     /// Waits until the host was told to stop, or one of its parts failed, and everything has ended.
@@ -105,8 +111,9 @@ impl Host {
                 outcome = outcome.and(ended);
             }
         }
+        let closed = self.broker.close().await;
         self.store.close().await;
-        outcome
+        outcome.and(closed.map_err(Into::into))
     }
 }
 
@@ -122,6 +129,6 @@ async fn first_token(dir: &DataDir, tokens: &Tokens) -> Result<Option<PathBuf>> 
     if dir.has_admin_token() {
         return Ok(None);
     }
-    let token = tokens.issue_platform_admin().await?;
+    let token = tokens.mint_platform_admin("admin").await?;
     Ok(Some(dir.write_admin_token(&token)?))
 }

@@ -32,13 +32,21 @@ pub(crate) struct Tools {
     pub(crate) clock: Clock,
     /// Random bytes.
     pub(crate) entropy: Entropy,
+    /// Its name.
+    pub(crate) hostname: String,
 }
 
 impl Tools {
     /// The machine's own.
     pub(crate) fn of_process() -> Self {
-        Self { clock: clock::clock(), entropy: clock::entropy() }
+        Self { clock: clock::clock(), entropy: clock::entropy(), hostname: hostname() }
     }
+}
+
+/// The machine's name, for those who read lists of jobs.
+fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
 }
 
 /// What a broker stands on.
@@ -49,6 +57,12 @@ pub(crate) struct Parts {
     pub(crate) sandbox: Sandbox,
     /// Who this installation is.
     pub(crate) instance: JobId,
+    /// Encrypts the tenants' data keys.
+    pub(crate) master_key: MasterKey,
+    /// Those before it.
+    pub(crate) former_master_keys: Vec<[u8; 32]>,
+    /// What one attempt may spend.
+    pub(crate) limits: AttemptLimits,
 }
 
 /// Starts a sandbox with its compiled code in the data directory.
@@ -69,13 +83,8 @@ pub(crate) fn start_sandbox(dir: &DataDir, slots: u32, tools: &Tools) -> Result<
 }
 
 /// Opens the broker on a store.
-pub(crate) async fn open_broker(
-    parts: Parts,
-    master_key: MasterKey,
-    former: Vec<[u8; 32]>,
-    tools: &Tools,
-) -> Result<LocalBroker, ServiceError> {
-    let Parts { store, sandbox, instance } = parts;
+pub(crate) async fn open_broker(parts: Parts, tools: &Tools) -> Result<LocalBroker, ServiceError> {
+    let Parts { store, sandbox, instance, master_key, former_master_keys, limits } = parts;
     let admit: Admit = Arc::new(move |component| {
         let sandbox = sandbox.clone();
         Box::pin(async move { sandbox.admit(component).await })
@@ -85,10 +94,11 @@ pub(crate) async fn open_broker(
         clock: Arc::clone(&tools.clock),
         entropy: Arc::clone(&tools.entropy),
         master_key: master_key.0,
-        former_master_keys: former,
+        former_master_keys,
         admit,
         instance,
-        limits: AttemptLimits::default(),
+        limits,
+        hostname: tools.hostname.clone(),
         lease: LEASE,
     })
     .await

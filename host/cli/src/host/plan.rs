@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use flow_model::work::AttemptLimits;
+
 use crate::database::Database;
 use crate::errors::Failure;
 use crate::keys;
 use crate::settings::{
-    DATA_DIR, DRAIN_SECONDS, HostPort, LISTEN, Settings, Slots, WORKERS,
+    ATTEMPT_CPU_SECONDS, ATTEMPT_LOG_KIB, ATTEMPT_MEMORY_MIB, ATTEMPT_SECONDS, DATA_DIR, DRAIN_SECONDS, HostPort,
+    LISTEN, Settings, Slots, WORKERS,
 };
 
 /// What a host is to be.
@@ -24,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) slots: u32,
     /// How long they may go on at shutdown.
     pub(crate) drain: Duration,
+    /// What one attempt may spend where its task says nothing else.
+    pub(crate) limits: AttemptLimits,
 }
 
 impl Plan {
@@ -37,6 +42,31 @@ impl Plan {
             keys: keys::Given::of(settings)?,
             slots,
             drain: Duration::from_secs(settings.get(&DRAIN_SECONDS)?),
+            limits: limits(settings)?,
         })
     }
+
+    /// The plan of a demo: any free port, and everything in one directory.
+    pub(crate) fn of_demo(data_dir: PathBuf, slots: Slots) -> Self {
+        Self {
+            listen: HostPort("127.0.0.1:0".to_owned()),
+            data_dir,
+            postgres: None,
+            keys: keys::Given::default(),
+            slots: slots.0,
+            drain: Duration::ZERO,
+            limits: AttemptLimits::default(),
+        }
+    }
+}
+
+/// What one attempt may spend. A worker beside its database needs to say the same as its control plane.
+pub(crate) fn limits(settings: &Settings) -> Result<AttemptLimits, Failure> {
+    let scaled = |setting, scale: u64| settings.get::<u64>(setting).map(|number| number.saturating_mul(scale));
+    Ok(AttemptLimits {
+        cpu_ms: scaled(&ATTEMPT_CPU_SECONDS, 1_000)?,
+        wall_ms: scaled(&ATTEMPT_SECONDS, 1_000)?,
+        memory_bytes: scaled(&ATTEMPT_MEMORY_MIB, 1 << 20)?,
+        log_bytes: scaled(&ATTEMPT_LOG_KIB, 1 << 10)?,
+    })
 }

@@ -75,6 +75,10 @@ impl Taken for ForServe {
         &table::DATABASE_CONNECTIONS,
         &table::WORKERS,
         &table::DRAIN_SECONDS,
+        &table::ATTEMPT_CPU_SECONDS,
+        &table::ATTEMPT_SECONDS,
+        &table::ATTEMPT_MEMORY_MIB,
+        &table::ATTEMPT_LOG_KIB,
         &table::MASTER_KEY_FILE,
         &table::LOG,
         &table::LOG_FORMAT,
@@ -94,10 +98,22 @@ impl Taken for ForWorker {
         &table::CONCURRENCY,
         &table::DATA_DIR,
         &table::DRAIN_SECONDS,
+        &table::ATTEMPT_CPU_SECONDS,
+        &table::ATTEMPT_SECONDS,
+        &table::ATTEMPT_MEMORY_MIB,
+        &table::ATTEMPT_LOG_KIB,
         &table::MASTER_KEY_FILE,
         &table::LOG,
         &table::LOG_FORMAT,
     ];
+}
+
+/// `demo`
+#[derive(Debug)]
+pub(crate) struct ForDemo;
+
+impl Taken for ForDemo {
+    const SETTINGS: &'static [&'static Setting] = &[&table::WORKERS, &table::LOG, &table::LOG_FORMAT];
 }
 
 /// `db`

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-pub(crate) use flags::{Flags, ForAll, ForDatabase, ForServe, ForWorker, Taken};
+pub(crate) use flags::{Flags, ForAll, ForDatabase, ForDemo, ForServe, ForWorker, Taken};
 pub(crate) use table::*;
 pub(crate) use value::{DatabaseUrl, HostPort, LogFormat, MasterKey, MasterKeys, ServerUrl, Slots};
 
@@ -76,7 +76,8 @@ impl Settings {
 
     /// The value of a setting that always has one.
     pub(crate) fn get<T: FromStr>(&self, setting: &Setting) -> Result<T, Failure> {
-        self.find(setting)?.ok_or_else(|| Failure::usage(format!("`{}` is not set", setting.key)).hint(say_how(setting)))
+        self.find(setting)?
+            .ok_or_else(|| Failure::usage(format!("`{}` is not set", setting.key)).hint(say_how(setting)))
     }
 
     /// The value of a setting, if somebody gave one.

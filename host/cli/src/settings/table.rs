@@ -131,7 +131,55 @@ pub(crate) const DRAIN_SECONDS: Setting = Setting {
     help: "How long running attempts may go on when the process is told to stop",
     accepts: "a whole number of seconds up to 86400",
     default: || Some("10".into()),
-    fits: |text| text.parse::<u64>().is_ok_and(|seconds| seconds <= 86_400),
+    fits: |text| within(text, 0, 86_400),
+    masked: false,
+};
+
+/// CPU time of one attempt.
+pub(crate) const ATTEMPT_CPU_SECONDS: Setting = Setting {
+    key: "attempt_cpu_seconds",
+    flag: Some("attempt-cpu-seconds"),
+    value: "N",
+    help: "CPU time that one attempt may use",
+    accepts: "a whole number of seconds from 1 to 86400",
+    default: || Some("60".into()),
+    fits: |text| within(text, 1, 86_400),
+    masked: false,
+};
+
+/// Wall-clock time of one attempt.
+pub(crate) const ATTEMPT_SECONDS: Setting = Setting {
+    key: "attempt_seconds",
+    flag: Some("attempt-seconds"),
+    value: "N",
+    help: "How long one attempt may take where its task has no timeout, waits included",
+    accepts: "a whole number of seconds from 1 to 2592000",
+    default: || Some("3600".into()),
+    fits: |text| within(text, 1, 2_592_000),
+    masked: false,
+};
+
+/// Memory of one attempt.
+pub(crate) const ATTEMPT_MEMORY_MIB: Setting = Setting {
+    key: "attempt_memory_mib",
+    flag: Some("attempt-memory-mib"),
+    value: "N",
+    help: "Memory that one attempt may hold, in MiB",
+    accepts: "a whole number of MiB from 1 to 512",
+    default: || Some("256".into()),
+    fits: |text| within(text, 1, 512),
+    masked: false,
+};
+
+/// Log of one attempt.
+pub(crate) const ATTEMPT_LOG_KIB: Setting = Setting {
+    key: "attempt_log_kib",
+    flag: Some("attempt-log-kib"),
+    value: "N",
+    help: "How much one attempt may log, in KiB; the rest is cut off",
+    accepts: "a whole number of KiB from 1 to 1048576",
+    default: || Some("1024".into()),
+    fits: |text| within(text, 1, 1_048_576),
     masked: false,
 };
 
@@ -206,6 +254,10 @@ pub(crate) const ALL: &[&Setting] = &[
     &DRAIN_SECONDS,
     &SERVER,
     &TOKEN_FILE,
+    &ATTEMPT_CPU_SECONDS,
+    &ATTEMPT_SECONDS,
+    &ATTEMPT_MEMORY_MIB,
+    &ATTEMPT_LOG_KIB,
     &MASTER_KEY,
     &MASTER_KEY_FILE,
     &FORMER_MASTER_KEYS,
@@ -224,8 +276,11 @@ fn fits<T: FromStr>(text: &str) -> bool {
     text.parse::<T>().is_ok()
 }
 
+fn within(text: &str, least: u64, most: u64) -> bool {
+    text.parse::<u64>().is_ok_and(|number| (least..=most).contains(&number))
+}
+
 /// Most attempts wait most of the time, so a core has room for many; more would only grow the queue inside the host.
 fn default_slots() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from) * 32
 }
-

@@ -51,9 +51,21 @@ fn what_cannot_be_is_refused_by_name() {
         (&[][..], "colour = 'red'", "FILE: there is no setting `colour`"),
         (&[], "workers = -1", r#"`workers` cannot be "-1" (from FILE): use a whole number from 0 to 10000"#),
         (&[], "workers = [1]", r#"`workers` cannot be "[1]" (from FILE): use a whole number from 0 to 10000"#),
-        (&[], "database_url = 'mysql://me:secret@x'", "`database_url` cannot be (from FILE): use postgres://USER:PASSWORD@HOST:PORT/DATABASE"),
-        (&[("listen", "here")], "", r#"`listen` cannot be "here" (from --listen): use an address and a port, such as 127.0.0.1:8080"#),
-        (&[("concurrency", "0")], "", r#"`concurrency` cannot be "0" (from --concurrency): use a whole number from 1 to 10000"#),
+        (
+            &[],
+            "database_url = 'mysql://me:secret@x'",
+            "`database_url` cannot be (from FILE): use postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+        ),
+        (
+            &[("listen", "here")],
+            "",
+            r#"`listen` cannot be "here" (from --listen): use an address and a port, such as 127.0.0.1:8080"#,
+        ),
+        (
+            &[("concurrency", "0")],
+            "",
+            r#"`concurrency` cannot be "0" (from --concurrency): use a whole number from 1 to 10000"#,
+        ),
     ] {
         assert_eq!(refusal(flags, text), expected);
     }
@@ -62,7 +74,8 @@ fn what_cannot_be_is_refused_by_name() {
 #[test]
 fn a_file_that_is_not_toml_or_not_there_is_named() {
     assert!(refusal(&[], "workers = ").starts_with("the settings file FILE is not valid TOML: "));
-    let failure = Settings::load(&BTreeMap::new(), &nothing, Some(Path::new("no/such.toml"))).expect_err("it is not there");
+    let failure =
+        Settings::load(&BTreeMap::new(), &nothing, Some(Path::new("no/such.toml"))).expect_err("it is not there");
     assert!(failure.to_string().starts_with("the settings file no/such.toml cannot be read: "));
 }
 
