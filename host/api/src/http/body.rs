@@ -1,0 +1,102 @@
+//! Reading a request's body: never more bytes than allowed, never longer than allowed.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
+use futures::StreamExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::problem::{FieldError, Problem};
+
+/// The longest JSON body: a run's configuration of 1 MiB may be escaped to twice that.
+const MAX_JSON: usize = 4 << 20;
+
+/// How long a client may take to send a JSON body.
+const JSON_TIME: Duration = Duration::from_secs(30);
+
+/// Reads `body` whole: at most `limit` bytes, within `time`. A declared length over the limit is refused unread.
+pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize, time: Duration) -> Result<Bytes, Problem> {
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit as u64) {
+        return Err(Problem::too_large(limit));
+    }
+    match timeout(time, collect(body, limit)).await {
+        Ok(bytes) => bytes,
+        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "the body did not arrive in time")),
+    }
+}
+
+async fn collect(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let mut stream = body.into_data_stream();
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk =
+            chunk.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "invalid", "the body broke off before its end"))?;
+        if bytes.len() + chunk.len() > limit {
+            return Err(Problem::too_large(limit));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+/// A JSON body. An error names the place, as `FastAPI` does.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        if !says_json(&parts.headers) {
+            let detail = "the body must be JSON: send it with `Content-Type: application/json`";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+        }
+        let bytes = read(&parts.headers, body, MAX_JSON, JSON_TIME).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+fn says_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return true;
+    };
+    let essence = value.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Reads `bytes` as one JSON value of type `T`.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        wrong(&path, error.inner())
+    })?;
+    json.end().map_err(|error| wrong(".", &error))?;
+    Ok(value)
+}
+
+fn wrong(path: &str, error: &serde_json::Error) -> Problem {
+    let mut loc = vec!["body".to_owned()];
+    loc.extend(path.split('.').filter(|part| !part.is_empty() && *part != "?").map(str::to_owned));
+    let (kind, msg) = match error.classify() {
+        serde_json::error::Category::Data => ("value_error", error.to_string()),
+        serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
+            ("json_invalid", format!("the body is not JSON: {error}"))
+        }
+        serde_json::error::Category::Io => ("json_invalid", "the body could not be read".to_owned()),
+    };
+    Problem::field(FieldError { kind, loc, msg, input: None })
+}

@@ -1,0 +1,13 @@
+//! What every route shares: how requests are read, how errors look, how answers are dressed.
+
+mod body;
+mod dress;
+mod extract;
+mod problem;
+mod stream;
+
+pub(crate) use body::{Json, read};
+pub(crate) use dress::{dress, panicked};
+pub(crate) use extract::{PageQuery, Path, Query, Wild};
+pub(crate) use problem::{FieldError, Problem, ProblemBody};
+pub(crate) use stream::{ndjson, sse};

@@ -1,0 +1,44 @@
+//! Lists as Airflow shows them: the entries under their resource's name, and how many there are in all.
+
+use flow_model::rest::Page;
+use flow_model::rest::connections::Connection;
+use flow_model::rest::event_logs::EventLog;
+use flow_model::rest::import_errors::ImportError;
+use flow_model::rest::modules::{Module, ModuleVersion};
+use flow_model::rest::tenants::Tenant;
+use flow_model::rest::tokens::Token;
+use flow_model::rest::users::User;
+use flow_model::rest::variables::Variable;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+macro_rules! collections {
+    ($($name:ident { $entries:ident: $entry:ty })+) => { $(
+        #[doc = concat!("One page of `", stringify!($entries), "`.")]
+        #[derive(Serialize, ToSchema)]
+        pub(super) struct $name {
+            /// The entries of this page.
+            $entries: Vec<$entry>,
+            /// How many there are in all.
+            total_entries: u64,
+        }
+
+        impl From<Page<$entry>> for $name {
+            fn from(page: Page<$entry>) -> Self {
+                Self { $entries: page.entries, total_entries: page.total }
+            }
+        }
+    )+ };
+}
+
+collections! {
+    Connections { connections: Connection }
+    EventLogs { event_logs: EventLog }
+    ImportErrors { import_errors: ImportError }
+    ModuleVersions { versions: ModuleVersion }
+    Modules { modules: Module }
+    Tenants { tenants: Tenant }
+    Tokens { tokens: Token }
+    Users { users: User }
+    Variables { variables: Variable }
+}

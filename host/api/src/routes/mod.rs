@@ -1,0 +1,47 @@
+//! The public routes, one file per resource, and the table that says who may call each.
+
+mod collection;
+mod connections;
+mod event_logs;
+mod import_errors;
+mod login;
+mod modules;
+mod operations;
+mod table;
+mod tenants;
+mod tokens;
+mod users;
+mod variables;
+
+pub(crate) use table::Routes;
+
+use crate::http::Problem;
+use axum::http::StatusCode;
+
+/// Every public route.
+pub(crate) fn all() -> Routes {
+    [
+        login::routes(),
+        modules::routes(),
+        variables::routes(),
+        connections::routes(),
+        import_errors::routes(),
+        event_logs::routes(),
+        users::routes(),
+        tokens::routes(),
+        tenants::routes(),
+        operations::routes(),
+    ]
+    .into_iter()
+    .fold(Routes::default(), Routes::join)
+}
+
+/// The answer where there is no route.
+pub(crate) async fn unknown() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "Not Found")
+}
+
+/// The answer where there is a route, but not for this method.
+pub(crate) async fn wrong_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method Not Allowed")
+}

@@ -1,0 +1,113 @@
+//! `/api/v2/variables`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use flow_model::ids::VariableKey;
+use flow_model::rest::variables::{Variable, VariableBody, VariablePatch};
+use flow_model::roles::Role;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::routes;
+
+use super::Routes;
+use super::collection::Variables;
+use crate::Api;
+use crate::access::Member;
+use crate::http::{Json, PageQuery, Path, Problem, Query};
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .at_least(Role::Op, routes!(get_variables, post_variable))
+        .at_least(Role::Op, routes!(get_variable, patch_variable, delete_variable))
+}
+
+#[derive(Deserialize, IntoParams)]
+struct VariablePath {
+    /// The variable's key.
+    #[param(value_type = String)]
+    variable_key: VariableKey,
+}
+
+#[derive(Deserialize, IntoParams)]
+struct VariableQuery {
+    /// Only keys that match this SQL `LIKE` pattern.
+    variable_key_pattern: Option<String>,
+}
+
+/// The variables; secret values are masked.
+#[utoipa::path(
+    get,
+    path = "/api/v2/variables",
+    tag = "Variable",
+    params(PageQuery, VariableQuery),
+    responses((status = 200, body = Variables)),
+)]
+async fn get_variables(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Query(page): Query<PageQuery>,
+    Query(filter): Query<VariableQuery>,
+) -> Result<Json<Variables>, Problem> {
+    let pattern = filter.variable_key_pattern.as_deref();
+    Ok(Json(api.broker.variables(&actor.tenant, pattern, &page.into()).await?.into()))
+}
+
+/// One variable; a secret value is masked.
+#[utoipa::path(
+    get,
+    path = "/api/v2/variables/{variable_key}",
+    tag = "Variable",
+    params(VariablePath),
+    responses((status = 200, body = Variable)),
+)]
+async fn get_variable(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<VariablePath>,
+) -> Result<Json<Variable>, Problem> {
+    Ok(Json(api.broker.variable(&actor.tenant, &path.variable_key).await?))
+}
+
+/// Creates a variable.
+#[utoipa::path(post, path = "/api/v2/variables", tag = "Variable", responses((status = 201, body = Variable)))]
+async fn post_variable(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Json(body): Json<VariableBody>,
+) -> Result<(StatusCode, Json<Variable>), Problem> {
+    Ok((StatusCode::CREATED, Json(api.broker.create_variable(&actor, body).await?)))
+}
+
+/// Changes a variable.
+#[utoipa::path(
+    patch,
+    path = "/api/v2/variables/{variable_key}",
+    tag = "Variable",
+    params(VariablePath),
+    responses((status = 200, body = Variable)),
+)]
+async fn patch_variable(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<VariablePath>,
+    Json(body): Json<VariablePatch>,
+) -> Result<Json<Variable>, Problem> {
+    Ok(Json(api.broker.patch_variable(&actor, &path.variable_key, body).await?))
+}
+
+/// Deletes a variable.
+#[utoipa::path(
+    delete,
+    path = "/api/v2/variables/{variable_key}",
+    tag = "Variable",
+    params(VariablePath),
+    responses((status = 204)),
+)]
+async fn delete_variable(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<VariablePath>,
+) -> Result<StatusCode, Problem> {
+    api.broker.delete_variable(&actor, &path.variable_key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,97 @@
+//! What is done with a worker's token: claim work, and renew what is held.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use flow_model::ids::TenantId;
+use flow_model::port::{Broker, BrokerError, ClaimRequest, Renewal, TenantScope};
+use flow_model::work::{Grant, Work};
+use serde::{Deserialize, Serialize};
+
+use super::attempt::{grant, json};
+use super::refusal::Refusal;
+use crate::Api;
+use crate::access::bearer;
+use crate::tokens::{AttemptToken, Stamp, WorkerClaims};
+
+/// The worker that a request comes from, as its token says: whom it may serve.
+pub(super) struct Worker {
+    tenants: TenantScope,
+}
+
+impl FromRequestParts<Api> for Worker {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+        let refuse = |reason: String| BrokerError::Unauthorized(reason);
+        let token = bearer(&parts.headers)
+            .ok_or_else(|| refuse("send the worker's token as `Authorization: Bearer TOKEN`".to_owned()))?;
+        let (registered, own) =
+            api.tokens.verify::<WorkerClaims>(token).await.map_err(|error| refuse(error.to_string()))?;
+        match api.broker.live_token(registered.jti).await {
+            Ok(Some(_)) => Ok(Self { tenants: own.tenants }),
+            Ok(None) => Err(refuse("the token was revoked: get a new one".to_owned()).into()),
+            Err(error) => Err(BrokerError::Unavailable(error.to_string()).into()),
+        }
+    }
+}
+
+impl Worker {
+    fn may_serve(&self, tenant: &TenantId) -> bool {
+        match &self.tenants {
+            TenantScope::All => true,
+            TenantScope::Only(tenants) => tenants.contains(tenant),
+        }
+    }
+}
+
+pub(super) async fn claim(
+    State(api): State<Api>,
+    worker: Worker,
+    request: Request,
+) -> Result<Json<Vec<Work>>, Refusal> {
+    let wish: ClaimRequest = json(request).await?;
+    let wish = ClaimRequest { tenants: worker.tenants, ..wish };
+    // A waiting claim is answered as if nothing had come, so that the worker asks the next server.
+    let claimed = tokio::select! {
+        claimed = api.broker.claim(wish) => claimed?,
+        () = api.shutdown.cancelled() => Vec::new(),
+    };
+    let signed = claimed.into_iter().map(|work| Ok(Work { grant: sign(&api, work.grant)?, ..work }));
+    Ok(Json(signed.collect::<Result<_, BrokerError>>()?))
+}
+
+/// The attempts that a worker still runs, by their tokens.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Held {
+    tokens: Vec<String>,
+}
+
+pub(super) async fn renew(
+    State(api): State<Api>,
+    worker: Worker,
+    request: Request,
+) -> Result<Json<Vec<Renewal>>, Refusal> {
+    let held: Held = json(request).await?;
+    let mut grants = Vec::with_capacity(held.tokens.len());
+    for token in &held.tokens {
+        // A token that is no longer accepted is answered as a lost attempt; the others are renewed all the same.
+        let known = grant(&api.tokens, token).await.ok();
+        grants.push(known.filter(|grant| worker.may_serve(&grant.claims.tenant)));
+    }
+    let known: Vec<Grant> = grants.iter().flatten().cloned().collect();
+    let mut renewed = api.broker.renew(&known).await?.into_iter();
+    let answers = grants.iter().map(|grant| match grant.as_ref().and_then(|_| renewed.next()) {
+        Some(Renewal::Renewed(grant)) => Ok(Renewal::Renewed(sign(&api, grant)?)),
+        Some(Renewal::Fenced) | None => Ok(Renewal::Fenced),
+    });
+    Ok(Json(answers.collect::<Result<_, BrokerError>>()?))
+}
+
+fn sign(api: &Api, grant: Grant) -> Result<Grant, BrokerError> {
+    let stamp =
+        Stamp { jti: api.tokens.fresh_id(), subject: grant.claims.attempt.to_string(), expires: grant.claims.expires };
+    let own = AttemptToken { claims: grant.claims.clone() };
+    let token = api.tokens.sign(stamp, own).map_err(|error| BrokerError::Unavailable(error.to_string()))?;
+    Ok(Grant { token, ..grant })
+}
