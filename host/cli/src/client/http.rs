@@ -64,9 +64,18 @@ impl Client {
         self.json(response).await.map(Some)
     }
 
-    /// The server's answer to a request outside of `/api/v2`, without a token.
+    /// The server's answer to a name and a password, which are sent in place of a token, outside of `/api/v2`.
     pub(crate) async fn answer_at(&self, path: [&str; 2], body: &impl Serialize) -> Result<Value> {
-        let response = self.send(self.http.post(below(&self.base, path)).json(body).timeout(ANSWER)).await?;
+        let request = self.http.post(below(&self.base, path)).json(body).timeout(ANSWER);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let why = detail(&response.bytes().await.unwrap_or_default());
+            let why = why.unwrap_or_else(|| "the name or the password is wrong".to_owned());
+            return Err(Failure::not_allowed(visible_lines(&why))
+                .hint("check the name, the tenant and the password")
+                .into());
+        }
+        let response = self.checked(response).await?;
         self.json(response).await
     }
 
@@ -138,9 +147,7 @@ impl Client {
             StatusCode::UNAUTHORIZED => {
                 Failure::not_allowed(why).hint("run `flow-host login` again, or set FLOW_HOST_TOKEN")
             }
-            StatusCode::FORBIDDEN => {
-                Failure::not_allowed(why).hint("the token's role does not allow it: ask an admin of the tenant")
-            }
+            StatusCode::FORBIDDEN => Failure::not_allowed(why).hint("log in with a token that may, or ask for one"),
             _ if said.is_none() => Failure::failed(format!("{} answered {why}", self.base))
                 .hint("is it a flow-host server? check --url or FLOW_HOST_URL"),
             _ => Failure::failed(format!("{why} ({})", status.as_u16())),

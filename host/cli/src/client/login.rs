@@ -75,6 +75,6 @@ async fn ask(session: &Session, tenant: Option<TenantId>, username: String, stdi
 /// Fails unless the server knows the token. That it allows little is no failure.
 async fn try_out(url: &Url, token: &str) -> Result<()> {
     let client = Client::new(url.clone(), Some(token.to_owned()))?;
-    let call = Call::get(at!["dags"]).with("limit", Some(1));
+    let call = Call::get(at!["modules"]).with("limit", Some(1));
     client.answer_unless(call, StatusCode::FORBIDDEN).await.map(drop)
 }

@@ -37,7 +37,7 @@ pub(crate) enum Tenants {
     },
     /// Show how much a tenant may have, or change it
     #[command(
-        after_help = "Examples:\n  flow-host tenants quota acme\n  flow-host tenants quota acme --set dags=100 --set attempt.memory_bytes=268435456"
+        after_help = "Examples:\n  flow-host tenants quota acme\n  flow-host tenants quota acme --set dags=100 --set stored_bytes=1073741824"
     )]
     Quota(SettingsArgs),
     /// Show what a tenant may not do, or change it
@@ -123,13 +123,11 @@ async fn settings(session: &Session, args: SettingsArgs, kind: &str) -> Result<A
     session.object(Call::put(at!["tenants", name, kind], settings)).await
 }
 
-/// Where the setting `key` is, such as `attempt.wall_ms`.
+/// Where the setting `key` is.
 fn place<'a>(settings: &'a mut Value, key: &str) -> Result<&'a mut Value> {
     let known = settings.as_object().into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>().join(", ");
-    let found = key.split('.').try_fold(settings, |value, part| value.as_object_mut()?.get_mut(part));
-    found.ok_or_else(|| {
-        Failure::usage(format!("there is no setting `{key}`")).hint(format!("the settings are {known}")).into()
-    })
+    let unknown = || Failure::usage(format!("there is no setting `{key}`")).hint(format!("the settings are {known}"));
+    Ok(settings.get_mut(key).ok_or_else(unknown)?)
 }
 
 fn setting(text: &str) -> Result<(String, Value), String> {
@@ -143,11 +141,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_is_found_at_any_depth() {
-        let mut quota = json!({"dags": 5, "attempt": {"wall_ms": 1}});
-        let (key, value) = setting("attempt.wall_ms=20").expect("it is a setting");
+    fn a_setting_is_found_by_its_key() {
+        let mut quota = json!({"dags": 5, "users": 1});
+        let (key, value) = setting("dags=20").expect("it is a setting");
         *place(&mut quota, &key).expect("it is there") = value;
-        assert_eq!(quota, json!({"dags": 5, "attempt": {"wall_ms": 20}}));
+        assert_eq!(quota, json!({"dags": 20, "users": 1}));
         let error = place(&mut quota, "dgas").expect_err("there is none");
         assert_eq!(error.to_string(), "there is no setting `dgas`");
     }
