@@ -138,7 +138,7 @@ impl Verb for Dags {
             }
             Self::Get(DagArg { dag }) => session.object(Call::get(at!["dags", dag])).await,
             Self::Details(DagArg { dag }) => session.object(Call::get(at!["dags", dag, "details"])).await,
-            Self::Tasks(DagArg { dag }) => session.rows(TASKS, Call::get(at!["dags", dag, "tasks"])).await,
+            Self::Tasks(DagArg { dag }) => session.list(TASKS, Call::get(at!["dags", dag, "tasks"]), &Page::ALL).await,
             Self::Versions(PagedDag { dag: DagArg { dag }, page }) => {
                 session.list(VERSIONS, Call::get(at!["dags", dag, "dagVersions"]), &page).await
             }

@@ -162,7 +162,7 @@ pub(crate) struct Lines<'a> {
     rest: Vec<u8>,
 }
 
-/// The longest line that is waited for; a longer one is cut here.
+/// The longest line that is waited for; of a longer one only the end is kept.
 const LONGEST_LINE: usize = 16 << 20;
 
 impl Lines<'_> {

@@ -130,7 +130,7 @@ impl TaskArg {
 impl Verb for Tasks {
     async fn run(self, session: &Session) -> Result<Answer> {
         match self {
-            Self::List { dag } => session.rows(TASKS, Call::get(at!["dags", dag, "tasks"])).await,
+            Self::List { dag } => session.list(TASKS, Call::get(at!["dags", dag, "tasks"]), &Page::ALL).await,
             Self::States(StatesArgs { run, states, page }) => {
                 let call = Call::get(run.path_to(&["taskInstances"])).with_each("state", &states);
                 session.list(STATES, call, &page).await
@@ -139,7 +139,7 @@ impl Verb for Tasks {
             Self::Tries(task) => {
                 let mut path = task.path();
                 path.push("tries".to_owned());
-                session.rows(TRIES, Call::get(path)).await
+                session.list(TRIES, Call::get(path), &Page::ALL).await
             }
             Self::Clear(args) => clear(session, args).await,
             Self::Logs(args) => logs::show(session, args).await,
