@@ -158,3 +158,29 @@ pub async fn delete(db: &mut Session, tenant: &TenantId) -> Result<bool, StoreEr
     let rows = on!(db, c => sqlx::query(DELETE).bind(tenant.as_str()).execute(&mut *c).await?.rows_affected());
     Ok(rows == 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::EMPTIED;
+    use crate::pool::{Driver, Store, StoreConfig};
+
+    /// Tables with a tenant, and how many of their foreign keys lead their rows away with the tenant's.
+    const TABLES: &str = "SELECT m.name, (SELECT COUNT(*) FROM pragma_foreign_key_list(m.name) AS f
+            WHERE f.\"from\" = 'tenant' AND f.on_delete = 'CASCADE')
+        FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c ON c.name = 'tenant' WHERE m.type = 'table'";
+
+    #[tokio::test]
+    async fn no_table_keeps_rows_of_a_deleted_tenant() {
+        let directory = tempfile::TempDir::new().expect("a temporary directory");
+        let store = Store::open(StoreConfig::Sqlite(directory.path().join("flow.db"))).await.expect("a store");
+        store.migrate().await.expect("the schema");
+        let mut session = store.read().await.expect("a session");
+        let Driver::Sqlite(connection) = session.driver() else { unreachable!("it is a SQLite file") };
+        let tables: Vec<(String, i64)> = sqlx::query_as(TABLES).fetch_all(connection).await.expect("the tables");
+        assert!(tables.len() > EMPTIED.len(), "{tables:?}");
+        for (table, cascades) in tables {
+            let emptied = EMPTIED.contains(&format!("DELETE FROM {table} WHERE tenant = $1").as_str());
+            assert!(emptied || cascades > 0, "{table} keeps rows of a deleted tenant");
+        }
+    }
+}

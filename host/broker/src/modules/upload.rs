@@ -10,6 +10,7 @@ use flow_model::inspect::{Inspection, Rejection};
 use flow_model::quota;
 use flow_model::rest::modules::{ModuleVersion, UploadedModule, VersionState};
 use flow_model::rest::tenants::Tenant;
+use flow_model::time::Millis;
 use flow_store::module::NewVersion;
 use flow_store::{Session, StoreError, blob, module};
 use serde_json::json;
@@ -23,6 +24,9 @@ use crate::local::{Inner, LocalBroker};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it looks by itself: another node may have applied the parse.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// For how long a version that was refused is kept once its module is uploaded again.
+const REFUSED_KEPT_MS: i64 = 10 * 60_000;
 
 /// What an upload came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +111,9 @@ impl LocalBroker {
         let mut tx = self.inner.store.begin("upload module").await?;
         let tenant = self.inner.locked_tenant(&mut tx, &actor.tenant).await?;
         let versions = module::lock(&mut tx, &actor.tenant, name).await?;
+        let stale = Millis(now.0.saturating_sub(REFUSED_KEPT_MS));
+        let forgotten = module::forget_failed(&mut tx, &actor.tenant, name, stale).await?;
+        blob::sweep(&mut tx, &forgotten).await?;
         check_quota(&mut tx, &tenant, versions.is_none(), inspection).await?;
         blob::put(&mut tx, &inspection.digest, bytes, now).await?;
         let next = versions.map_or(1, |versions| versions.last + 1);

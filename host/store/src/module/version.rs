@@ -212,6 +212,27 @@ pub async fn versions(
     Ok(Page { entries, total: column::count("module_version", total)? })
 }
 
+const FORGET_FAILED: &str = "DELETE FROM module_version
+    WHERE tenant = $1 AND module = $2 AND state = 'failed' AND parsed_at < $3 RETURNING digest";
+
+/// Forgets versions of a module that were refused before the instant, and answers their digests.
+pub async fn forget_failed(
+    db: &mut Session,
+    tenant: &TenantId,
+    module: &ModuleName,
+    before: Millis,
+) -> Result<Vec<Digest>, StoreError> {
+    let found: Vec<String> = on!(db, c => {
+        sqlx::query_scalar(FORGET_FAILED)
+            .bind(tenant.as_str())
+            .bind(module.as_str())
+            .bind(before.0)
+            .fetch_all(&mut *c)
+            .await
+    })?;
+    found.iter().map(|digest| column::text("module_version.digest", digest)).collect()
+}
+
 const DIGESTS: &str = "SELECT DISTINCT digest FROM module_version WHERE tenant = $1 AND ($2 IS NULL OR module = $2)
     ORDER BY digest";
 
