@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flow_model::call::{Call, CallError, Reply};
-use flow_model::ids::AttemptId;
 use flow_model::port::{Broker, BrokerError, ClaimRequest, Renewal, Report};
 use flow_model::work::{Grant, LogLine, Work};
 use reqwest::{Client, RequestBuilder, Url};
@@ -17,7 +16,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long any answer may take, beyond what a long poll waits on purpose.
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long a component may take to arrive.
-const MODULE: Duration = Duration::from_secs(300);
+const MODULE: Duration = Duration::from_mins(5);
 /// A proxy between here and there may close idle connections sooner than we would notice.
 const IDLE: Duration = Duration::from_secs(55);
 
@@ -148,17 +147,13 @@ impl Broker for RemoteBroker {
 
     async fn module(&self, grant: &Grant) -> Result<Bytes, BrokerError> {
         let request = self.0.http.get(self.0.url("module")).bearer_auth(&grant.token).timeout(MODULE);
-        wire::send(request, MODULE_BYTES).await?.bytes(attempt(grant))
+        wire::send(request, MODULE_BYTES).await?.bytes(Some(grant.claims.attempt))
     }
 }
 
 /// Sends a request whose answer has nothing to say but that it was taken.
 async fn done(request: RequestBuilder, grant: &Grant) -> Result<(), BrokerError> {
-    wire::send(request, JSON_BYTES).await?.bytes(attempt(grant)).map(drop)
-}
-
-fn attempt(grant: &Grant) -> Option<AttemptId> {
-    Some(grant.claims.attempt)
+    wire::send(request, JSON_BYTES).await?.bytes(Some(grant.claims.attempt)).map(drop)
 }
 
 #[cfg(test)]
