@@ -1,6 +1,6 @@
 //! The audit log: what every service that writes adds to it, and how people read it.
 
-use flow_model::ids::TenantId;
+use flow_model::ids::{DagId, RunId, TenantId};
 use flow_model::rest::event_logs::{EventLog, EventLogFilter};
 use flow_model::rest::{Page, PageRequest};
 use flow_model::time::Millis;
@@ -25,6 +25,28 @@ pub(crate) async fn note(
         owner: &actor.name,
         event,
         extra: Some(extra.to_string()),
+        ..Event::default()
+    };
+    event_log::append(db, &event).await
+}
+
+/// Notes that somebody did something to a run.
+pub(crate) async fn note_run(
+    db: &mut Session,
+    actor: &Actor,
+    at: Millis,
+    event: &str,
+    (dag, run): (&DagId, &RunId),
+    extra: &Value,
+) -> Result<(), StoreError> {
+    let event = Event {
+        tenant: Some(&actor.tenant),
+        at,
+        owner: &actor.name,
+        event,
+        dag_id: Some(dag.as_str()),
+        run_id: Some(run.as_str()),
+        extra: (!extra.is_null()).then(|| extra.to_string()),
         ..Event::default()
     };
     event_log::append(db, &event).await

@@ -4,6 +4,7 @@ use flow_model::advance::Tally;
 use flow_model::call::limit;
 use flow_model::ids::{DagId, RunId, TenantId};
 use flow_model::quota::{self, Quota};
+use flow_model::rest::dag_runs::TriggerDagRun;
 use flow_model::run::{RunType, TriggeredBy, manual_run_id, state_at_creation};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
@@ -13,7 +14,7 @@ use flow_store::{dag, tenant};
 
 use crate::committer::Refusal;
 use crate::create::NewRun;
-use crate::error::ServiceError;
+use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
 use crate::text::{NotJson, check_object};
 
@@ -24,6 +25,8 @@ pub(crate) struct Trigger {
     /// Its id; made up if absent.
     pub(crate) run_id: Option<RunId>,
     pub(crate) logical_date: Option<Millis>,
+    /// When it is due; now if absent.
+    pub(crate) run_after: Option<Millis>,
     pub(crate) interval: Option<DataInterval>,
     /// One JSON object.
     pub(crate) conf: Option<String>,
@@ -36,14 +39,52 @@ pub(crate) struct Trigger {
 impl Trigger {
     /// A run of which nothing is known but its DAG.
     pub(crate) fn new(dag: DagId, by: TriggeredBy) -> Self {
-        Self { dag, run_id: None, logical_date: None, interval: None, conf: None, note: None, by, user: None }
+        Self {
+            dag,
+            run_id: None,
+            logical_date: None,
+            run_after: None,
+            interval: None,
+            conf: None,
+            note: None,
+            by,
+            user: None,
+        }
     }
 }
 
+/// The longest note, in characters, as in Airflow.
+const MAX_NOTE: usize = 1_000;
 /// How often a made-up run id is made up anew if it is taken.
 const MADE_UP: u32 = 4;
 
 impl LocalBroker {
+    /// Starts a run and answers its id.
+    pub async fn start_run(&self, actor: &Actor, dag: &DagId, body: TriggerDagRun) -> Result<RunId, ServiceError> {
+        if body.partition_key.is_some() {
+            return Err(ServiceError::invalid("partition_key", "data is not partitioned here; leave it out"));
+        }
+        let interval = match (body.data_interval_start, body.data_interval_end) {
+            (Some(start), Some(end)) if start <= end => Some(DataInterval { start, end }),
+            (None, None) => None,
+            (_, _) => {
+                let reason = "give the start and the end, the start not after the end, or neither";
+                return Err(ServiceError::invalid("data_interval_start, data_interval_end", reason));
+            }
+        };
+        let trigger = Trigger {
+            run_id: body.dag_run_id,
+            logical_date: body.logical_date,
+            run_after: body.run_after,
+            interval,
+            conf: body.conf.map(String::from),
+            note: body.note.map(checked_note).transpose()?,
+            user: Some(actor.name.clone()),
+            ..Trigger::new(dag.clone(), TriggeredBy::RestApi)
+        };
+        Ok(self.trigger(&actor.tenant, trigger).await?.run_id)
+    }
+
     /// Creates a run. It has begun when this answers, unless its DAG is paused.
     pub(crate) async fn trigger(&self, tenant: &TenantId, trigger: Trigger) -> Result<RunRow, ServiceError> {
         let now = self.now();
@@ -100,7 +141,7 @@ impl LocalBroker {
             run_type: RunType::Manual,
             logical_date: trigger.logical_date,
             interval: trigger.interval.or(here),
-            run_after: trigger.logical_date.unwrap_or(now),
+            run_after: trigger.run_after.or(trigger.logical_date).unwrap_or(now),
             queued_at: now,
             start_date: (state == RunState::Running).then_some(now),
             end_date: None,
@@ -140,4 +181,11 @@ fn checked_conf(conf: String) -> Result<Option<String>, ServiceError> {
             Err(ServiceError::invalid("conf", format!("{reason}; give one JSON object")))
         }
     }
+}
+
+pub(crate) fn checked_note(note: String) -> Result<String, ServiceError> {
+    if note.chars().count() > MAX_NOTE || note.contains('\0') {
+        return Err(ServiceError::invalid("note", format!("use at most {MAX_NOTE} characters, and no NUL")));
+    }
+    Ok(note)
 }

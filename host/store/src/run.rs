@@ -16,8 +16,10 @@ use crate::error::StoreError;
 use crate::pool::Session;
 
 mod columns;
+mod delete;
 
 use columns::Columns;
+pub use delete::{delete, lock_ended, some_of_dag};
 
 /// A run without its configuration and its note.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,6 +212,32 @@ pub async fn lock_queued(
     let text = db.text(LOCK_QUEUED);
     let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text)
         .bind(tenant.as_str()).bind(dag.as_str()).bind(i64::from(limit)).fetch_all(&mut *c).await)?;
+    loaded.into_iter().map(RunRow::try_from).collect()
+}
+
+const LOCK_BETWEEN: Batch = locking!(columns_of_run!(
+    "WHERE tenant = $1 AND dag_id = $2 AND logical_date BETWEEN $3 AND $4 ORDER BY run_key LIMIT $5"
+));
+
+/// Locks the runs of a DAG with a logical date within `range`, both ends included, at most `limit`.
+pub async fn lock_between(
+    db: &mut Session,
+    tenant: &TenantId,
+    dag: &DagId,
+    (from, to): (Millis, Millis),
+    limit: u32,
+) -> Result<Vec<RunRow>, StoreError> {
+    let text = db.text(LOCK_BETWEEN);
+    let loaded: Vec<Columns> = on!(db, c => {
+        sqlx::query_as(text)
+            .bind(tenant.as_str())
+            .bind(dag.as_str())
+            .bind(from.0)
+            .bind(to.0)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *c)
+            .await?
+    });
     loaded.into_iter().map(RunRow::try_from).collect()
 }
 

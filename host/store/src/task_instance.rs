@@ -245,3 +245,22 @@ pub async fn set_progress(
     });
     Ok(rows == 1)
 }
+
+const SET_NOTE: &str = "UPDATE task_instance SET note = $5 WHERE tenant = $1 AND run_key = $2 AND task_index = $3 \
+     AND map_index = $4";
+
+/// Sets or removes the note of a task instance.
+pub async fn set_note(db: &mut Session, tenant: &TenantId, key: TaskKey, note: Option<&str>) -> Result<(), StoreError> {
+    let run = key.run.to_string();
+    on!(db, c => {
+        sqlx::query(SET_NOTE)
+            .bind(tenant.as_str())
+            .bind(&run)
+            .bind(i64::from(key.task.0))
+            .bind(column::map_index(key.map_index))
+            .bind(note)
+            .execute(&mut *c)
+            .await?;
+    });
+    Ok(())
+}

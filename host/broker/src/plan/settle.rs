@@ -61,6 +61,11 @@ impl Plan<'_> {
         }
     }
 
+    /// Forgets what ended, for a caller that looks at the run as a whole instead.
+    pub(crate) fn forget_waves(&mut self) {
+        self.waves.clear();
+    }
+
     /// Ends the runs in which nothing is left to do.
     fn conclude(&mut self) {
         let now = self.now;

@@ -41,12 +41,20 @@ pub enum StateEvent {
 }
 
 impl StateEvent {
-    /// The run that the event is about.
-    pub fn run(&self) -> (&DagId, &RunId) {
+    /// The DAG in which something changed.
+    pub fn dag(&self) -> &DagId {
         match self {
-            Self::DagRun { dag_id, dag_run_id, .. } | Self::TaskInstance { dag_id, dag_run_id, .. } => {
-                (dag_id, dag_run_id)
+            Self::DagRun { dag_id, .. } | Self::TaskInstance { dag_id, .. } => dag_id,
+        }
+    }
+
+    /// Whether it says that this run has ended.
+    pub fn ends(&self, dag: &DagId, run: &RunId) -> bool {
+        match self {
+            Self::DagRun { dag_id, dag_run_id, state, .. } => {
+                dag_id == dag && dag_run_id == run && state.is_terminal()
             }
+            Self::TaskInstance { .. } => false,
         }
     }
 }

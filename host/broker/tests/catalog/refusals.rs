@@ -1,0 +1,85 @@
+//! Every bad DAG, with the exact answer. Nothing of such an upload takes effect.
+
+use flow_test_support::on_both;
+use serde_json::{Value, json};
+
+use crate::house::{House, page};
+
+const ACCEPTED: &str = "is not valid: use 1 to 250 of the characters A-Z a-z 0-9 _ . -, and not only dots";
+
+fn task(id: &str, upstream: &[&str]) -> Value {
+    json!({"task_id": id, "function": "f", "depends_on": upstream})
+}
+
+fn dag(id: &str, tasks: &[Value]) -> Value {
+    json!([{"dag_id": id, "tasks": tasks}])
+}
+
+fn scheduled(expression: &str, timezone: &str) -> Value {
+    let mut dags = dag("d", &[task("t", &[])]);
+    dags[0]["schedule"] = json!({"cron": {"expression": expression, "timezone": timezone}});
+    dags
+}
+
+fn mistakes() -> Vec<(Value, String)> {
+    let many: Vec<Value> = (0..100_001).map(|n| json!({"task_id": format!("t{n}"), "function": "f"})).collect();
+    let long = "x".repeat(300);
+    vec![
+        (json!([]), "the module describes no DAGs; give it at least one".to_owned()),
+        (dag("d", &[]), r#"DAG "d": it has no tasks; give it at least one"#.to_owned()),
+        (
+            dag("d", &[task("a", &["c"]), task("b", &["a"]), task("c", &["b"])]),
+            r#"DAG "d": its tasks form a cycle: a -> b -> c -> a"#.to_owned(),
+        ),
+        (dag("d", &[task("a", &["a"])]), r#"DAG "d": task "a" depends on itself"#.to_owned()),
+        (
+            dag("d", &[task("a", &[]), task("a", &[])]),
+            r#"DAG "d": task id "a" is used twice; task ids are unique within a DAG"#.to_owned(),
+        ),
+        (
+            json!([dag("d", &[task("a", &[])])[0], dag("d", &[task("b", &[])])[0]]),
+            r#"DAG "d" is described twice; DAG ids are unique"#.to_owned(),
+        ),
+        (dag("d", &[task("a", &["x"])]), r#"DAG "d": task "a" depends on "x", which is not in the DAG"#.to_owned()),
+        (dag("d", &many), r#"DAG "d": it has 100001 tasks; at most 100000 are allowed"#.to_owned()),
+        (dag("../d", &[task("a", &[])]), format!(r#"DAG "../d": DAG id "../d" {ACCEPTED}"#)),
+        (dag("d\u{0}", &[task("a", &[])]), format!(r#"DAG "d\0": DAG id "d\0" {ACCEPTED}"#)),
+        (dag("🚀", &[task("a", &[])]), format!(r#"DAG "🚀": DAG id "🚀" {ACCEPTED}"#)),
+        (dag(&long, &[task("a", &[])]), format!("DAG number 1: DAG id {:?} {ACCEPTED}", "x".repeat(40))),
+        (dag("d", &[task("../a", &[])]), format!(r#"DAG "d", task "../a": task id "../a" {ACCEPTED}"#)),
+        (
+            scheduled("@daily", "Mars/Olympus"),
+            r#"DAG "d": unknown time zone "Mars/Olympus"; use an IANA name such as Europe/Amsterdam or UTC"#.to_owned(),
+        ),
+    ]
+}
+
+on_both! {
+    async fn every_bad_dag_is_named_and_nothing_is_half_written(db: TestStore) {
+        let house = House::open(db).await;
+        for (dags, expected) in mistakes() {
+            assert_eq!(house.refusal(&house.ada, "m", &dags).await, expected);
+        }
+        for expression in ["0 0 30 2 *", "61 * * * *", "* * *", "tomorrow"] {
+            let refused = house.refusal(&house.ada, "m", &scheduled(expression, "UTC")).await;
+            assert!(refused.starts_with(&format!(r#"DAG "d": cron expression "{expression}": "#)), "{refused}");
+        }
+        let usage = house.broker.tenant_usage(&house.ada.tenant).await.expect("its usage");
+        assert_eq!((usage.modules, usage.dags), (1, 0), "the module is there for its import error, without a DAG");
+        let errors = house.broker.import_errors(&house.ada.tenant, None, &page(50, 0, &[])).await.expect("a list");
+        assert_eq!(errors.total, 1, "a module has one import error, that of its newest version");
+    }
+
+    async fn a_policy_can_forbid_wildcards(db: TestStore) {
+        let house = House::open(db).await;
+        let policy = json!({"forbid_wildcards": true}).as_object().expect("an object").clone();
+        house.broker.patch_policy(&house.platform, &house.ada.tenant, policy).await.expect("a policy");
+        let mut dags = dag("d", &[task("t", &[])]);
+        dags[0]["tasks"][0]["uses"] = json!({"connections": ["*"]});
+        assert_eq!(
+            house.refusal(&house.ada, "m", &dags).await,
+            r#"DAG "d": task "t": uses.connections holds "*", and this tenant's policy forbids wildcards; name each one"#
+        );
+        house.accept(&house.eve, "m", &dags).await;
+    }
+}

@@ -1,0 +1,6 @@
+//! The broker through its port and its services, on both databases.
+
+mod advancing;
+mod contract;
+mod recovery;
+mod scheduling;

@@ -1,0 +1,12 @@
+//! What the tests of several rooms share: throw-away databases, a settable clock, a worker without a sandbox.
+
+mod clock;
+pub mod contract;
+mod postgres;
+mod stage;
+mod stores;
+
+pub use clock::SettableClock;
+pub use postgres::Postgres;
+pub use stage::{LEASE, Stage, fails, open_broker, returns, spec, task_of};
+pub use stores::TestStore;
