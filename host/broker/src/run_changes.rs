@@ -1,0 +1,198 @@
+//! Runs: triggering, ending, clearing and deleting them, and waiting for their end.
+
+use std::time::Duration;
+
+use flow_model::graph::TaskIndex;
+use flow_model::ids::{DagId, RunId, TenantId};
+use flow_model::rest::Change as Edit;
+use flow_model::rest::clearing::ClearDagRun;
+use flow_model::rest::dag_runs::{DagRun, DagRunPatch, RunTarget, TriggerDagRun};
+use flow_model::rest::task_instances::TaskInstance;
+use flow_model::run::may_delete;
+use flow_model::state::{RunState, TaskInstanceState, Terminal};
+use flow_store::run;
+use flow_store::run::RunRow;
+use flow_store::{Session, Tx};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::audit;
+use crate::error::{Actor, ServiceError};
+use crate::local::LocalBroker;
+use crate::plan::Written;
+use crate::reshape::{Change, Outcome, Reshape};
+use crate::triggers::checked_note;
+
+/// How often a waiter looks without a hint: another node may have ended the run.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What clearing a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cleared {
+    /// It was a rehearsal: these task instances would have been cleared.
+    Rehearsed(Vec<TaskInstance>),
+    /// The run as it is now.
+    Done(Box<DagRun>),
+}
+
+impl LocalBroker {
+    /// Starts a run.
+    pub async fn trigger_run(&self, actor: &Actor, dag: &DagId, body: TriggerDagRun) -> Result<DagRun, ServiceError> {
+        let run_id = self.start_run(actor, dag, body).await?;
+        self.run(&actor.tenant, dag, &run_id).await
+    }
+
+    /// Ends a run, lets it go on, or changes its note.
+    pub async fn patch_run(
+        &self,
+        actor: &Actor,
+        dag: &DagId,
+        run_id: &RunId,
+        patch: DagRunPatch,
+    ) -> Result<DagRun, ServiceError> {
+        let (mut tx, row) = self.locked_run("patch run", &actor.tenant, dag, run_id).await?;
+        let key = row.key;
+        let mut written = Written::default();
+        if let Some(target) = patch.state {
+            written = self.retarget(&mut tx, row, target).await?;
+        }
+        match patch.note {
+            Edit::Keep => {}
+            Edit::To(note) => {
+                let note = note.map(checked_note).transpose()?;
+                run::set_note(&mut tx, &actor.tenant, key, note.as_deref()).await?;
+            }
+        }
+        audit::note_run(&mut tx, actor, self.now(), "patch_dag_run", (dag, run_id), &json!({"state": patch.state}))
+            .await?;
+        tx.commit().await?;
+        self.written(written);
+        self.run(&actor.tenant, dag, run_id).await
+    }
+
+    async fn retarget(&self, db: &mut Session, row: RunRow, target: RunTarget) -> Result<Written, ServiceError> {
+        let key = row.key;
+        let mut reshape = Reshape::load(db, &self.inner.engine, row).await?;
+        let states: Vec<(TaskIndex, TaskInstanceState)> =
+            reshape.plan.tasks_of(key).map(|task| (task.key.task, task.status.state())).collect();
+        let pick = |wanted: fn(TaskInstanceState) -> bool| -> Vec<TaskIndex> {
+            states.iter().filter(|(_, state)| wanted(*state)).map(|(task, _)| *task).collect()
+        };
+        let outcome = match target {
+            RunTarget::Failed => {
+                reshape.change(&pick(|state| state.terminal().is_none()), Change::Stop);
+                Outcome::Fixed(RunState::Failed)
+            }
+            RunTarget::Success => {
+                let others = pick(|state| state.terminal() != Some(Terminal::Success));
+                reshape.change(&others, Change::Mark(Terminal::Success));
+                Outcome::Fixed(RunState::Success)
+            }
+            RunTarget::Queued => {
+                let others = pick(|state| state.terminal().is_some_and(|how| how != Terminal::Success));
+                reshape.change(&others, Change::Clear);
+                Outcome::Judged
+            }
+        };
+        Ok(reshape.settle(db, outcome).await?)
+    }
+
+    /// Runs task instances of a run again, or says which those would be.
+    pub async fn clear_run(
+        &self,
+        actor: &Actor,
+        dag: &DagId,
+        run_id: &RunId,
+        body: ClearDagRun,
+    ) -> Result<Cleared, ServiceError> {
+        refuse_new_version(body.only_new || body.run_on_latest_version)?;
+        let (mut tx, row) = self.locked_run("clear run", &actor.tenant, dag, run_id).await?;
+        let key = row.key;
+        let mut reshape = Reshape::load(&mut tx, &self.inner.engine, row).await?;
+        let tasks: Vec<TaskIndex> = reshape
+            .plan
+            .tasks_of(key)
+            .filter(|task| !body.only_failed || task.status.state().terminal().is_some_and(Terminal::fails_run))
+            .map(|task| task.key.task)
+            .collect();
+        if body.dry_run {
+            drop((reshape, tx));
+            return Ok(Cleared::Rehearsed(self.instances(&actor.tenant, (dag, run_id), &tasks).await?));
+        }
+        reshape.change(&tasks, Change::Clear);
+        let written = reshape.settle(&mut tx, Outcome::Judged).await?;
+        let extra = json!({"only_failed": body.only_failed, "tasks": tasks.len()});
+        audit::note_run(&mut tx, actor, self.now(), "clear_dag_run", (dag, run_id), &extra).await?;
+        tx.commit().await?;
+        self.written(written);
+        Ok(Cleared::Done(Box::new(self.run(&actor.tenant, dag, run_id).await?)))
+    }
+
+    /// Deletes a run with its task instances, results and logs.
+    pub async fn delete_run(&self, actor: &Actor, dag: &DagId, run_id: &RunId) -> Result<(), ServiceError> {
+        let (mut tx, row) = self.locked_run("delete run", &actor.tenant, dag, run_id).await?;
+        if !may_delete(row.state) {
+            let reason = "it is running; mark it as failed first";
+            return Err(ServiceError::conflict(format!("DAG run {:?}", run_id.as_str()), reason));
+        }
+        run::delete(&mut tx, &actor.tenant, &[row.key]).await?;
+        audit::note_run(&mut tx, actor, self.now(), "delete_dag_run", (dag, run_id), &Value::Null).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// The state of a run once it has ended, or after `at_most`.
+    pub async fn wait_run(
+        &self,
+        tenant: &TenantId,
+        dag: &DagId,
+        run_id: &RunId,
+        at_most: Duration,
+    ) -> Result<RunState, ServiceError> {
+        let deadline = Instant::now() + at_most;
+        // Watching begins before the first look, so that nothing happens unseen in between.
+        let mut events = self.state_events(tenant);
+        loop {
+            let found = run::find(&mut self.inner.store.read().await?, tenant, dag, run_id).await?;
+            let state = found.ok_or_else(|| ServiceError::not_found("DAG run", run_id))?.state;
+            if state.is_terminal() || Instant::now() >= deadline {
+                return Ok(state);
+            }
+            let look = deadline.min(Instant::now() + LOOK);
+            let ended = async { while !events.next().await.is_some_and(|event| event.ends(dag, run_id)) {} };
+            // Either way the next thing is a look at the store.
+            drop(tokio::time::timeout_at(look, ended).await);
+        }
+    }
+
+    /// A run, locked within a transaction that begins here.
+    pub(crate) async fn locked_run(
+        &self,
+        name: &'static str,
+        tenant: &TenantId,
+        dag: &DagId,
+        run_id: &RunId,
+    ) -> Result<(Tx, RunRow), ServiceError> {
+        let mut tx = self.inner.store.begin(name).await?;
+        let found = run::lock(&mut tx, tenant, dag, run_id).await?;
+        Ok((tx, found.ok_or_else(|| ServiceError::not_found("DAG run", run_id))?))
+    }
+
+    /// Tells everybody what a committed transaction has brought.
+    pub(crate) fn written(&self, written: Written) {
+        if written.offers {
+            self.inner.committer.stocked();
+        }
+        if written.delays {
+            self.inner.engine.due.notify_one();
+        }
+        self.inner.engine.events.publish(written.events);
+    }
+}
+
+pub(crate) fn refuse_new_version(wanted: bool) -> Result<(), ServiceError> {
+    if wanted {
+        let reason = "a run keeps the DAG version it began with; trigger a new run to use the latest one";
+        return Err(ServiceError::invalid("run_on_latest_version, only_new", reason));
+    }
+    Ok(())
+}
