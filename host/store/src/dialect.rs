@@ -74,3 +74,15 @@ pub(crate) const BEGIN_POSTGRES: &str = "BEGIN";
 
 /// How SQLite is asked whether its file is sound. Differs because PostgreSQL looks after its own pages.
 pub(crate) const INTEGRITY_SQLITE: &str = "PRAGMA integrity_check";
+
+/// A statement that reads the elements of a JSON array of texts in a column as rows `element(value)`.
+///
+/// Differs because neither database has the other's function for it.
+macro_rules! elements {
+    ($before:literal, $column:literal, $after:literal) => {
+        $crate::dialect::Batch {
+            sqlite: concat!($before, "json_each(", $column, ") AS element", $after),
+            postgres: concat!($before, "json_array_elements_text(", $column, "::json) AS element(value)", $after),
+        }
+    };
+}

@@ -28,6 +28,7 @@ pub mod task_try;
 pub mod tenant;
 pub mod token;
 pub mod variable;
+pub mod view;
 pub mod work;
 pub mod xcom;
 

@@ -1,11 +1,15 @@
 //! How lists are sorted, cut and searched: the one place where the text of a statement is put together at run time.
 //!
-//! Only parts written here or in a list of [`Sort`]s enter it. The limit and the offset are bound last.
+//! Only parts written in this crate enter it. The limit and the offset are bound last.
 
 use flow_model::rest::PageRequest;
 use sqlx::AssertSqlSafe;
 
 use crate::error::StoreError;
+
+mod selection;
+
+pub(crate) use selection::{Order, Selection};
 
 /// A field that a list can be sorted by.
 #[derive(Debug, Clone, Copy)]
@@ -32,18 +36,26 @@ pub(crate) fn page_of(
     page: &PageRequest,
     sorts: &[Sort],
 ) -> Result<AssertSqlSafe<String>, StoreError> {
+    let order = order_by(page, sorts, sorts.first().map_or("1", |sort| sort.column))?;
+    let (limit, offset) = (parameters(select) + 1, parameters(select) + 2);
+    Ok(AssertSqlSafe(format!("{select} ORDER BY {order} LIMIT ${limit} OFFSET ${offset}")))
+}
+
+/// The wanted order, and `tie` for rows that sort alike.
+fn order_by(page: &PageRequest, sorts: &[Sort], tie: &'static str) -> Result<String, StoreError> {
     let mut order = Vec::with_capacity(page.order_by.len() + 1);
+    let mut tied = false;
     for wanted in &page.order_by {
         let (field, direction) = wanted.strip_prefix('-').map_or((wanted.as_str(), ""), |field| (field, " DESC"));
         let sort = sorts.iter().find(|sort| sort.field == field).ok_or_else(|| unsortable(field, sorts))?;
         let nulls = if sort.nullable { " NULLS LAST" } else { "" };
         order.push(format!("{}{direction}{nulls}", sort.column));
+        tied |= sort.column == tie;
     }
-    if let Some(tie) = sorts.first() {
-        order.push(tie.column.to_owned());
+    if !tied {
+        order.push(tie.to_owned());
     }
-    let (limit, offset) = (parameters(select) + 1, parameters(select) + 2);
-    Ok(AssertSqlSafe(format!("{select} ORDER BY {} LIMIT ${limit} OFFSET ${offset}", order.join(", "))))
+    Ok(order.join(", "))
 }
 
 /// The highest number among the parameters of `select`.
@@ -82,6 +94,7 @@ mod tests {
             order(&["-description"]).expect("a field"),
             "SELECT $1 ORDER BY description DESC NULLS LAST, var_key LIMIT $2 OFFSET $3"
         );
+        assert_eq!(order(&["-key"]).expect("the key"), "SELECT $1 ORDER BY var_key DESC LIMIT $2 OFFSET $3");
     }
 
     #[test]

@@ -45,9 +45,9 @@ pub struct DagRun {
     pub triggered_by: Option<TriggeredBy>,
     /// The name of who asked for it.
     pub triggering_user_name: Option<String>,
-    /// Its configuration, a JSON object.
-    #[schema(value_type = Object)]
-    pub conf: JsonText,
+    /// Its configuration, a JSON object; null in a list where it is larger than 8 KiB.
+    #[schema(value_type = Option<Object>)]
+    pub conf: Option<JsonText>,
     /// What people noted about it.
     pub note: Option<String>,
     /// The version of the DAG that it runs.

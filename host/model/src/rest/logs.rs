@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::time::Millis;
 use crate::work::{LogLevel, LogLine, LogSource};
@@ -14,6 +14,16 @@ pub struct TaskLog {
     pub content: Vec<LogMessage>,
     /// How to ask for what follows; null if nothing will.
     pub continuation_token: Option<String>,
+}
+
+/// Which part of a log is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct LogQuery {
+    /// Whether all there is comes at once, however much.
+    pub full_content: bool,
+    /// What follows the part that came with this `continuation_token`.
+    pub token: Option<String>,
 }
 
 /// One line of a log, as Airflow's structured messages.

@@ -1,0 +1,107 @@
+//! DAGs, their labels and how their runs stand, as people read them.
+
+use std::collections::BTreeMap;
+
+use flow_model::dag::{DagSpec, ScheduleSpec};
+use flow_model::ids::{DagId, TenantId};
+use flow_model::rest::dag_stats::{DagStats, StateCount};
+use flow_model::rest::dag_versions::DagVersion;
+use flow_model::rest::dags::{Dag, DagDetails, DagFilter};
+use flow_model::rest::{Page, PageRequest};
+use flow_model::state::RunState;
+use flow_store::dag::DagRow;
+use flow_store::{Session, dag, view};
+use serde_json::Map;
+
+use crate::error::ServiceError;
+use crate::local::LocalBroker;
+
+impl LocalBroker {
+    /// The DAGs that match `filter`.
+    pub async fn dags(
+        &self,
+        tenant: &TenantId,
+        filter: &DagFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Dag>, ServiceError> {
+        let mut db = self.inner.store.read().await?;
+        Ok(view::dags::list(&mut db, tenant, filter, page).await?)
+    }
+
+    /// One DAG.
+    pub async fn dag(&self, tenant: &TenantId, dag: &DagId) -> Result<Dag, ServiceError> {
+        let mut db = self.inner.store.read().await?;
+        shown_dag(&mut db, tenant, dag).await
+    }
+
+    /// One DAG with everything that is known of it.
+    pub async fn dag_details(&self, tenant: &TenantId, dag: &DagId) -> Result<DagDetails, ServiceError> {
+        let mut db = self.inner.store.read().await?;
+        let row = known_dag(&mut db, tenant, dag).await?;
+        let version = self.inner.engine.versions.get(&mut db, tenant, row.version).await?;
+        let shown = shown_dag(&mut db, tenant, dag).await?;
+        let latest = view::dag_versions::latest(&mut db, tenant, dag).await?;
+        Ok(details(shown, version.graph.spec(), latest))
+    }
+
+    /// The labels of the tenant's DAGs that match `pattern`, each once.
+    pub async fn dag_tags(
+        &self,
+        tenant: &TenantId,
+        pattern: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Page<String>, ServiceError> {
+        let mut db = self.inner.store.read().await?;
+        Ok(view::dags::tags(&mut db, tenant, pattern, page).await?)
+    }
+
+    /// How many runs of these DAGs, or of all, are in each state. A DAG that never ran is left out, as in Airflow.
+    pub async fn dag_stats(&self, tenant: &TenantId, dags: &[DagId]) -> Result<Page<DagStats>, ServiceError> {
+        let mut db = self.inner.store.read().await?;
+        let mut stats: BTreeMap<DagId, Vec<StateCount>> = BTreeMap::new();
+        for (dag, state, count) in view::dag_stats::counts(&mut db, tenant, dags).await? {
+            let none = || RunState::ALL.iter().map(|&state| StateCount { state, count: 0 }).collect();
+            let counts = stats.entry(dag).or_insert_with(none);
+            counts.iter_mut().filter(|one| one.state == state).for_each(|one| one.count = count);
+        }
+        let shown = |(dag_id, stats): (DagId, _)| DagStats { dag_display_name: dag_id.to_string(), dag_id, stats };
+        let entries: Vec<DagStats> = stats.into_iter().map(shown).collect();
+        Ok(Page { total: entries.len() as u64, entries })
+    }
+}
+
+/// The DAG, which must be the tenant's.
+pub(crate) async fn known_dag(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<DagRow, ServiceError> {
+    dag::find(db, tenant, dag).await?.ok_or_else(|| ServiceError::not_found("DAG", dag))
+}
+
+async fn shown_dag(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Dag, ServiceError> {
+    view::dags::get(db, tenant, dag).await?.ok_or_else(|| ServiceError::not_found("DAG", dag))
+}
+
+fn details(dag: Dag, spec: &DagSpec, latest: Option<DagVersion>) -> DagDetails {
+    let timezone = match &spec.schedule {
+        Some(ScheduleSpec::Cron { timezone, .. }) => timezone.clone(),
+        Some(ScheduleSpec::Interval { .. }) | None => "UTC".to_owned(),
+    };
+    DagDetails {
+        catchup: spec.catchup,
+        dag_run_timeout: None,
+        asset_expression: None,
+        doc_md: None,
+        start_date: spec.start_date,
+        end_date: spec.end_date,
+        is_paused_upon_creation: None,
+        params: Map::new(),
+        render_template_as_native_obj: false,
+        template_search_path: None,
+        timezone: Some(timezone),
+        last_parsed: dag.last_parsed_time,
+        default_args: None,
+        owner_links: None,
+        is_favorite: false,
+        concurrency: dag.max_active_tasks,
+        latest_dag_version: latest,
+        dag,
+    }
+}

@@ -1,0 +1,94 @@
+//! Task instances and their tries, as people read them.
+
+use flow_model::ids::{DagId, RunId, TaskId, TenantId};
+use flow_model::rest::task_instances::{TaskInstance, TaskInstanceFilter, TaskTry};
+use flow_model::rest::{Page, PageRequest, Scope};
+use flow_store::task_instance::TaskKey;
+use flow_store::{Session, view};
+
+use crate::dag_runs::{check_scope, known_run};
+use crate::error::ServiceError;
+use crate::local::{Inner, LocalBroker};
+
+impl LocalBroker {
+    /// The task instances in `scope` that match `filter`.
+    pub async fn task_instances(
+        &self,
+        tenant: &TenantId,
+        scope: &Scope,
+        filter: &TaskInstanceFilter,
+        page: &PageRequest,
+    ) -> Result<Page<TaskInstance>, ServiceError> {
+        let mut db = self.inner.store.read().await?;
+        check_scope(&mut db, tenant, scope).await?;
+        Ok(view::task_instances::list(&mut db, tenant, scope, filter, page).await?)
+    }
+
+    /// One task instance.
+    pub async fn task_instance(
+        &self,
+        tenant: &TenantId,
+        run: (&DagId, &RunId),
+        task: (&TaskId, Option<u32>),
+    ) -> Result<TaskInstance, ServiceError> {
+        let mut db = self.inner.store.read().await?;
+        self.inner.known_task(&mut db, tenant, run, task).await.map(|(_, instance)| instance)
+    }
+
+    /// The tries of a task instance, the present or last one included, in order.
+    pub async fn task_instance_tries(
+        &self,
+        tenant: &TenantId,
+        run: (&DagId, &RunId),
+        task: (&TaskId, Option<u32>),
+    ) -> Result<Page<TaskTry>, ServiceError> {
+        let mut db = self.inner.store.read().await?;
+        let (key, instance) = self.inner.known_task(&mut db, tenant, run, task).await?;
+        let mut entries = view::task_tries::past(&mut db, tenant, key).await?;
+        // A try that is over and awaits another stands among the past ones already.
+        let last = instance.last_try;
+        if entries.last().is_none_or(|past| past.try_number < last.try_number) {
+            entries.push(last);
+        }
+        Ok(Page { total: entries.len() as u64, entries })
+    }
+
+    /// One try of a task instance.
+    pub async fn task_instance_try(
+        &self,
+        tenant: &TenantId,
+        run: (&DagId, &RunId),
+        task: (&TaskId, Option<u32>),
+        number: u32,
+    ) -> Result<TaskTry, ServiceError> {
+        let tries = self.task_instance_tries(tenant, run, task).await?;
+        let found = tries.entries.into_iter().find(|one| one.try_number == number);
+        found.ok_or_else(|| ServiceError::not_found("try", number))
+    }
+}
+
+impl Inner {
+    /// A task instance, which must be the tenant's, and its place in the store.
+    pub(crate) async fn known_task(
+        &self,
+        db: &mut Session,
+        tenant: &TenantId,
+        (dag, run): (&DagId, &RunId),
+        (task, map_index): (&TaskId, Option<u32>),
+    ) -> Result<(TaskKey, TaskInstance), ServiceError> {
+        let row = known_run(db, tenant, dag, run).await?;
+        let version = self.engine.versions.get(db, tenant, row.version).await?;
+        let absent = || ServiceError::not_found("task instance", named(task, map_index));
+        let index = version.graph.find(task).ok_or_else(absent)?;
+        let key = TaskKey { run: row.key, task: index, map_index };
+        let instance = view::task_instances::get(db, tenant, key).await?.ok_or_else(absent)?;
+        Ok((key, instance))
+    }
+}
+
+fn named(task: &TaskId, map_index: Option<u32>) -> String {
+    match map_index {
+        Some(index) => format!("{task}[{index}]"),
+        None => task.to_string(),
+    }
+}

@@ -1,0 +1,11 @@
+//! What the API shows of DAGs, runs and tasks: wide rows, joined for people, beside the narrow ones that the engine
+//! works with.
+
+pub mod dag_runs;
+pub mod dag_stats;
+pub mod dag_versions;
+pub mod dags;
+pub mod jobs;
+pub mod task_instances;
+pub mod task_tries;
+pub mod xcoms;

@@ -1,0 +1,162 @@
+//! DAGs and their labels as the API shows them.
+
+use flow_model::graph::MAX_TASKS;
+use flow_model::ids::{DagId, TenantId};
+use flow_model::rest::dags::{Dag, DagFilter, DagTag, TagsMatch};
+use flow_model::rest::{Page, PageRequest};
+use flow_model::time::Millis;
+
+use crate::column;
+use crate::dialect::Batch;
+use crate::error::StoreError;
+use crate::listing::{Order, Selection, by, by_nullable};
+use crate::pool::Session;
+
+#[derive(sqlx::FromRow)]
+struct Columns {
+    dag_id: String,
+    module: String,
+    module_version: i64,
+    description: Option<String>,
+    tags: String,
+    schedule: Option<String>,
+    is_paused: bool,
+    is_stale: bool,
+    parsed_at: i64,
+    next_run_at: Option<i64>,
+    next_interval_start: Option<i64>,
+    next_interval_end: Option<i64>,
+    has_import_error: bool,
+}
+
+impl TryFrom<Columns> for Dag {
+    type Error = StoreError;
+
+    fn try_from(row: Columns) -> Result<Self, StoreError> {
+        let dag_id: DagId = column::text("dag.dag_id", &row.dag_id)?;
+        let tags: Vec<String> = column::json("dag.tags", &row.tags)?;
+        let tag = |name| DagTag { name, dag_id: dag_id.clone(), dag_display_name: row.dag_id.clone() };
+        Ok(Self {
+            dag_display_name: row.dag_id.clone(),
+            tags: tags.into_iter().map(tag).collect(),
+            is_paused: row.is_paused,
+            is_stale: row.is_stale,
+            last_parsed_time: Some(Millis(row.parsed_at)),
+            last_parse_duration: None,
+            last_expired: None,
+            bundle_name: Some(column::text("dag.module", &row.module)?),
+            bundle_version: Some(row.module_version.to_string()),
+            relative_fileloc: Some(row.module.clone()),
+            fileloc: row.module,
+            description: row.description,
+            timetable_summary: row.schedule,
+            timetable_description: None,
+            max_active_tasks: u32::try_from(MAX_TASKS).unwrap_or(u32::MAX),
+            max_active_runs: None,
+            max_consecutive_failed_dag_runs: 0,
+            has_task_concurrency_limits: false,
+            has_import_errors: row.has_import_error,
+            next_dagrun_logical_date: column::instant(row.next_interval_start),
+            next_dagrun_data_interval_start: column::instant(row.next_interval_start),
+            next_dagrun_data_interval_end: column::instant(row.next_interval_end),
+            next_dagrun_run_after: column::instant(row.next_run_at),
+            owners: Vec::new(),
+            dag_id,
+        })
+    }
+}
+
+const SELECT: &str = "SELECT d.dag_id, d.module, v.module_version, d.description, d.tags, d.schedule, d.is_paused, \
+     d.is_stale, d.parsed_at, d.next_run_at, d.next_interval_start, d.next_interval_end, \
+     e.id IS NOT NULL AS has_import_error";
+const FROM: &str = "FROM dag AS d LEFT JOIN dag_version AS v ON v.id = d.version \
+     LEFT JOIN import_error AS e ON e.tenant = d.tenant AND e.module = d.module WHERE d.tenant = ?";
+
+/// Something of a DAG's newest run.
+macro_rules! newest_run {
+    ($column:literal) => {
+        concat!(
+            "(SELECT ",
+            $column,
+            " FROM dag_run AS r WHERE r.tenant = d.tenant AND r.dag_id = d.dag_id ORDER BY r.run_key DESC LIMIT 1)"
+        )
+    };
+}
+
+const ORDER: Order = Order {
+    sorts: &[
+        by("dag_id", "d.dag_id"),
+        by("dag_display_name", "d.dag_id"),
+        by_nullable("next_dagrun", "d.next_run_at"),
+        by_nullable("next_dagrun_run_after", "d.next_run_at"),
+        by_nullable("last_run_state", newest_run!("r.state")),
+        by_nullable("last_run_start_date", newest_run!("r.start_date")),
+    ],
+    tie: "d.dag_id",
+};
+
+const TAGGED: Batch = elements!("EXISTS (SELECT 1 FROM ", "d.tags", " WHERE element.value IN (?))");
+
+/// The DAGs that match `filter`, by id unless the page says otherwise.
+pub async fn list(
+    db: &mut Session,
+    tenant: &TenantId,
+    filter: &DagFilter,
+    page: &PageRequest,
+) -> Result<Page<Dag>, StoreError> {
+    let mut dags = Selection::of(FROM, tenant)
+        .and_like("LOWER(d.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())
+        .and_like("LOWER(d.dag_id) LIKE ? ESCAPE '\\'", filter.dag_display_name_pattern.as_deref())
+        .and_if(filter.exclude_stale, "NOT d.is_stale")
+        .and("d.is_paused = ?", filter.paused)
+        .and_if(filter.has_import_errors == Some(true), "e.id IS NOT NULL")
+        .and_if(filter.has_import_errors == Some(false), "e.id IS NULL")
+        .and(concat!(newest_run!("r.state"), " = ?"), filter.last_dag_run_state.map(|state| state.as_str()))
+        .and("d.module = ?", filter.bundle_name.as_deref())
+        .and("CAST(v.module_version AS TEXT) = ?", filter.bundle_version.as_deref());
+    let tagged = db.text(TAGGED);
+    dags = match filter.tags_match_mode {
+        TagsMatch::Any => dags.and(tagged, &filter.tags),
+        TagsMatch::All => filter.tags.iter().fold(dags, |dags, tag| dags.and(tagged, [tag])),
+    };
+    dags.page::<Columns, _>(db, SELECT, ORDER, page).await
+}
+
+/// One DAG.
+pub async fn get(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Option<Dag>, StoreError> {
+    let dag = Selection::of(FROM, tenant).and("d.dag_id = ?", [dag.as_str()]);
+    dag.optional::<Columns>(db, SELECT).await?.map(Dag::try_from).transpose()
+}
+
+const TAGS: Batch = elements!(
+    "FROM (SELECT DISTINCT element.value AS name FROM dag AS d CROSS JOIN ",
+    "d.tags",
+    " WHERE d.tenant = ?) AS tag WHERE true"
+);
+const TAG_ORDER: Order = Order { sorts: &[by("name", "tag.name")], tie: "tag.name" };
+
+#[derive(sqlx::FromRow)]
+struct TagColumns {
+    name: String,
+}
+
+impl TryFrom<TagColumns> for String {
+    type Error = StoreError;
+
+    fn try_from(row: TagColumns) -> Result<Self, StoreError> {
+        Ok(row.name)
+    }
+}
+
+/// The labels of the tenant's DAGs that match `pattern`, each once, in ascending order unless the page says otherwise.
+pub async fn tags(
+    db: &mut Session,
+    tenant: &TenantId,
+    pattern: Option<&str>,
+    page: &PageRequest,
+) -> Result<Page<String>, StoreError> {
+    Selection::of(db.text(TAGS), tenant)
+        .and_like("LOWER(tag.name) LIKE ? ESCAPE '\\'", pattern)
+        .page::<TagColumns, _>(db, "SELECT tag.name", TAG_ORDER, page)
+        .await
+}

@@ -1,0 +1,112 @@
+//! Task instances as the API shows them.
+
+use flow_model::ids::TenantId;
+use flow_model::rest::task_instances::{TaskInstance, TaskInstanceFilter};
+use flow_model::rest::{Page, PageRequest, Scope};
+use flow_model::time::Millis;
+use serde_json::Map;
+
+use super::dag_runs::{due, in_scope};
+use super::dag_versions::with_version;
+use super::task_tries::{TryColumns, with_try};
+use crate::column;
+use crate::error::StoreError;
+use crate::listing::{Order, Selection, by, by_nullable};
+use crate::pool::Session;
+use crate::task_instance::TaskKey;
+
+#[derive(sqlx::FromRow)]
+struct Columns {
+    run_key: String,
+    task_index: i64,
+    logical_date: Option<i64>,
+    run_after: i64,
+    progress: Option<f64>,
+    note: Option<String>,
+    #[sqlx(flatten)]
+    last_try: TryColumns,
+}
+
+impl TryFrom<Columns> for TaskInstance {
+    type Error = StoreError;
+
+    fn try_from(row: Columns) -> Result<Self, StoreError> {
+        let last_try: flow_model::rest::task_instances::TaskTry = row.last_try.try_into()?;
+        Ok(Self {
+            id: format!("{}/{}/{}", row.run_key, row.task_index, last_try.map_index),
+            last_try,
+            logical_date: column::instant(row.logical_date),
+            run_after: Millis(row.run_after),
+            note: row.note,
+            rendered_map_index: None,
+            rendered_fields: Map::new(),
+            trigger: None,
+            triggerer_job: None,
+            progress: row.progress,
+        })
+    }
+}
+
+const SELECT: &str = with_try!("SELECT p.run_key, p.task_index, r.logical_date, r.run_after, p.progress, p.note,", "p");
+const FROM: &str = "FROM dag_run AS r JOIN task_instance AS p ON p.run_key = r.run_key AND p.tenant = r.tenant \
+     LEFT JOIN dag_version AS v ON v.id = r.version LEFT JOIN job AS j ON j.id = p.worker WHERE r.tenant = ?";
+const ORDER: Order = Order {
+    sorts: &[
+        by("id", "p.run_key"),
+        by("task_id", "p.task_id"),
+        by("dag_id", "r.dag_id"),
+        by("run_id", "r.run_id"),
+        by("dag_run_id", "r.run_id"),
+        by("map_index", "p.map_index"),
+        by("state", "p.state"),
+        by("try_number", "p.try_number"),
+        by("run_after", "r.run_after"),
+        by_nullable("logical_date", "r.logical_date"),
+        by_nullable("queued_when", "p.queued_at"),
+        by_nullable("start_date", "p.start_date"),
+        by_nullable("end_date", "p.end_date"),
+        by_nullable("duration", "(p.end_date - p.start_date)"),
+    ],
+    tie: "p.run_key, p.task_index, p.map_index",
+};
+
+/// The task instances in `scope` that match `filter`, in the order of their runs and DAGs unless the page says otherwise.
+pub async fn list(
+    db: &mut Session,
+    tenant: &TenantId,
+    scope: &Scope,
+    filter: &TaskInstanceFilter,
+    page: &PageRequest,
+) -> Result<Page<TaskInstance>, StoreError> {
+    let tasks = in_scope(Selection::of(FROM, tenant), scope)
+        .and("p.task_id = ?", scope.task.as_ref().map(|task| task.as_str()))
+        .and("p.state IN (?)", filter.state.iter().map(|state| state.as_str()))
+        .and("p.task_id = ?", filter.task_id.as_deref())
+        .and_like("LOWER(p.task_id) LIKE ? ESCAPE '\\'", filter.task_display_name_pattern.as_deref())
+        .and_like("LOWER(r.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())
+        .and_like("LOWER(r.run_id) LIKE ? ESCAPE '\\'", filter.run_id_pattern.as_deref())
+        .and("p.map_index IN (?)", filter.map_index.iter().copied())
+        .and("p.try_number IN (?)", filter.try_number.iter().copied())
+        .and("v.number IN (?)", filter.version_number.iter().copied());
+    let dates = &filter.dates;
+    due(tasks, dates)
+        .and("p.start_date >= ?", dates.start_date_gte)
+        .and("p.start_date > ?", dates.start_date_gt)
+        .and("p.start_date <= ?", dates.start_date_lte)
+        .and("p.start_date < ?", dates.start_date_lt)
+        .and("p.end_date >= ?", dates.end_date_gte)
+        .and("p.end_date > ?", dates.end_date_gt)
+        .and("p.end_date <= ?", dates.end_date_lte)
+        .and("p.end_date < ?", dates.end_date_lt)
+        .page::<Columns, _>(db, SELECT, ORDER, page)
+        .await
+}
+
+/// One task instance.
+pub async fn get(db: &mut Session, tenant: &TenantId, task: TaskKey) -> Result<Option<TaskInstance>, StoreError> {
+    let task = Selection::of(FROM, tenant)
+        .and("p.run_key = ?", [task.run.to_string()])
+        .and("p.task_index = ?", [task.task.0])
+        .and("p.map_index = ?", [column::map_index(task.map_index)]);
+    task.optional::<Columns>(db, SELECT).await?.map(TaskInstance::try_from).transpose()
+}
