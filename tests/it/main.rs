@@ -1,5 +1,12 @@
 //! End to end: the real binary in processes of its own, real components, over HTTP and by commands.
 
 mod cli;
+mod database;
+mod greedy;
 mod init;
+mod kill;
+mod pipeline;
+mod remote_worker;
 mod shell;
+mod shutdown;
+mod start;

@@ -39,6 +39,11 @@ impl Client {
         Self { http: reqwest::Client::new(), url: url.to_owned(), token: token.to_owned() }
     }
 
+    /// The token that it shows.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// `GET path`
     pub async fn get(&self, path: impl Display) -> Answer {
         self.send(self.request(Method::GET, &path)).await

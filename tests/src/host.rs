@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 
 use crate::client::Client;
@@ -91,6 +91,14 @@ impl Host {
         let body = serde_json::json!({"username": username, "password": password});
         let answer = Client::new(&self.url, "").post("/auth/token", &body).await.expect(201);
         Client::new(&self.url, answer["access_token"].as_str().expect("an access token"))
+    }
+
+    /// Asks it to stop in good order, and waits until it has.
+    #[must_use]
+    pub fn stop(mut self) -> ExitStatus {
+        let asked = Command::new("kill").arg(self.id().to_string()).status().expect("kill runs");
+        assert!(asked.success(), "the process is there");
+        self.process.wait().expect("the process can be waited for")
     }
 
     /// Ends it as a power cut would, and starts another one on the same data.

@@ -16,7 +16,7 @@ pub(crate) struct Args {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// A TOML file with settings; flags and FLOW_HOST_… variables go before it
+    /// A TOML file with settings; flags and environment variables go before it
     #[arg(long, global = true, value_name = "FILE", env = "FLOW_HOST_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
 }
@@ -71,7 +71,7 @@ pub(crate) enum Command {
     CompileModule,
     /// Talk to a server.
     #[command(flatten)]
-    Client(ClientCommand),
+    Client(Box<ClientCommand>),
 }
 
 /// What the demo can be told.
@@ -98,6 +98,20 @@ pub(crate) enum DatabaseVerb {
     Migrate(Flags<ForDatabase>),
     /// Say whether the database can be reached, is sound and up to date
     Check(Flags<ForDatabase>),
+    /// Remove runs that ended long ago, with their logs and results, and expired tokens
+    #[command(after_help = "Example:\n  flow-host db clean --older-than 90")]
+    Clean(CleanArgs),
+}
+
+/// What to remove.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CleanArgs {
+    /// How many days ago a run must have ended
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) older_than: u32,
+    /// Settings.
+    #[command(flatten)]
+    pub(crate) flags: Flags<ForDatabase>,
 }
 
 /// What can be done with settings.

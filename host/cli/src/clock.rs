@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use flow_model::time::{Clock, Entropy, Millis};
 
 /// The machine's clock.
+#[expect(clippy::disallowed_methods, reason = "this is the edge where the clock is read")]
 pub(crate) fn clock() -> Clock {
     Arc::new(|| {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -14,6 +14,8 @@ use crate::errors::Failure;
 const LOCK: &str = "lock";
 const DATABASE: &str = "flow.db";
 const ADMIN_TOKEN: &str = "admin-token";
+/// How many of a mode's lowest bits say what others than the owner may do.
+const GROUP_AND_OTHERS: u32 = 6;
 const COMPILED: &str = "compiled";
 
 /// A data directory that this process alone uses.
@@ -104,7 +106,7 @@ impl DataDir {
 fn make_private(path: &Path) -> Result<(), Failure> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| unusable(path, &error))?;
     let mode = fs::metadata(path).map_err(|error| unusable(path, &error))?.permissions().mode();
-    if mode & 0o077 == 0 {
+    if mode.trailing_zeros() >= GROUP_AND_OTHERS {
         return Ok(());
     }
     // An empty directory was made for us; one with a lock file is ours already. Nobody else's is changed.

@@ -1,14 +1,16 @@
 //! `flow-host db`: brings the database up to date and looks after it, while no host uses it or, on PostgreSQL, while some do.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use flow_model::time::Millis;
 use flow_store::Checkup;
 
 use crate::data_dir::DataDir;
 use crate::database::Database;
 use crate::errors::Failure;
-use crate::runtime;
 use crate::settings::{DATA_DIR, Settings};
+use crate::{clock, runtime};
 
 /// Brings the schema up to date.
 pub(crate) fn migrate(settings: &Settings) -> anyhow::Result<()> {
@@ -37,6 +39,21 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
         store.close().await;
         verdict(&found)?;
         println!("the database is sound and up to date");
+        Ok(())
+    })
+}
+
+/// Removes runs that ended so many days ago, with all that belongs to them, and expired tokens.
+pub(crate) fn clean(settings: &Settings, days: u32) -> anyhow::Result<()> {
+    let (database, _dir) = named(settings)?;
+    let age = Duration::from_hours(24).saturating_mul(days);
+    let now = clock::clock()();
+    let before = Millis(now.0.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
+    runtime::block_on(async {
+        let store = database.open_migrated().await?;
+        let cleaned = flow_broker::clean(&store, before).await.map_err(|error| database.explain(&error))?;
+        store.close().await;
+        println!("removed {} runs that ended before {before}", cleaned.runs);
         Ok(())
     })
 }

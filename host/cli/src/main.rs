@@ -15,6 +15,7 @@ mod init;
 mod keys;
 mod logging;
 mod output;
+#[cfg(test)]
 mod reference;
 mod runtime;
 mod serve;
@@ -26,8 +27,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Args, Command, ConfigVerb, DatabaseVerb, DemoArgs};
-use crate::settings::{Settings, Taken};
+use crate::args::{Args, CleanArgs, Command, ConfigVerb, DatabaseVerb, DemoArgs};
+use crate::settings::Settings;
 
 fn main() -> ExitCode {
     match run(Args::parse()) {
@@ -39,22 +40,22 @@ fn main() -> ExitCode {
 fn run(args: Args) -> anyhow::Result<ExitCode> {
     let file = args.config.as_deref();
     match args.command {
-        Command::Serve { flags } => serve::run(&settings(flags, file)?)?,
-        Command::Worker { flags } => worker::run(&settings(flags, file)?)?,
+        Command::Serve { flags } => serve::run(&Settings::of_process(flags, file)?)?,
+        Command::Worker { flags } => worker::run(&Settings::of_process(flags, file)?)?,
         Command::Demo(DemoArgs { data_dir, modules, exit, flags }) => {
             let options = demo::Options { data_dir, modules, exit };
-            demo::run(options, &settings(flags, file)?)?;
+            demo::run(options, &Settings::of_process(flags, file)?)?;
         }
-        Command::Db { verb: DatabaseVerb::Migrate(flags) } => db::migrate(&settings(flags, file)?)?,
-        Command::Db { verb: DatabaseVerb::Check(flags) } => db::check(&settings(flags, file)?)?,
-        Command::Config { verb: ConfigVerb::Show { output, flags } } => config::show(&settings(flags, file)?, output)?,
+        Command::Db { verb: DatabaseVerb::Migrate(flags) } => db::migrate(&Settings::of_process(flags, file)?)?,
+        Command::Db { verb: DatabaseVerb::Check(flags) } => db::check(&Settings::of_process(flags, file)?)?,
+        Command::Db { verb: DatabaseVerb::Clean(CleanArgs { older_than, flags }) } => {
+            db::clean(&Settings::of_process(flags, file)?, older_than)?;
+        }
+        Command::Config { verb: ConfigVerb::Show { output, flags } } => {
+            config::show(&Settings::of_process(flags, file)?, output)?;
+        }
         Command::CompileModule => return Ok(compile::run()),
-        Command::Client(command) => client::run(command)?,
+        Command::Client(command) => client::run(*command)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The settings of this process: its flags, its environment, its file.
-fn settings<T: Taken>(flags: settings::Flags<T>, file: Option<&std::path::Path>) -> Result<Settings, errors::Failure> {
-    Settings::load(&flags.given(), &|name| std::env::var_os(name), file)
 }

@@ -46,7 +46,7 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
                 let id = JobId::mint((tools.clock)(), random(&tools.entropy));
                 tracing::info!(worker = %id, slots, "the worker takes work");
                 let worker = Worker::new(broker, sandbox, worker_config(id, slots, drain, &tools));
-                Ok(worker.run(shutdown).await.map_err(explain)?)
+                Ok(worker.run(shutdown).await.map_err(|error| explain(&error))?)
             }
             Door::Local(database, given) => {
                 let master_key = match given.present {
@@ -93,7 +93,7 @@ impl Door {
     }
 }
 
-fn explain(error: WorkerError) -> Failure {
+fn explain(error: &WorkerError) -> Failure {
     match error {
         WorkerError::NotAllowed(_) => Failure::not_allowed(error.to_string())
             .hint("the platform administrator makes a token with `flow-host tokens create NAME --worker`"),

@@ -115,7 +115,7 @@ impl Verb for Connections {
     async fn run(self, session: &Session) -> Result<Answer> {
         match self {
             Self::List(page) => session.list(CONNECTIONS, Call::get(at!["connections"]), &page).await,
-            Self::Get(IdArg { id }) => session.object(Call::get(at!["connections", id])).await,
+            Self::Get(IdArg { id }) => session.object(Call::get(at!["connections", id]), &[]).await,
             Self::Add(args) => {
                 let id = args.id.clone();
                 session.done(Call::post(at!["connections"], args.body()?), format!("added connection `{id}`")).await

@@ -10,10 +10,12 @@ use serde_json::Value;
 
 use super::call::{Call, at, instant};
 use super::listing::{List, Page};
+use super::runs::RUN;
 use super::session::{Session, Verb};
+use super::tasks::TASKS;
 use super::{input, runs, server, wait};
 use crate::errors::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, Columns};
 
 const DAGS: List = List {
     entries: "dags",
@@ -21,8 +23,19 @@ const DAGS: List = List {
 };
 const VERSIONS: List =
     List { entries: "dag_versions", columns: &["version_number", "id", "bundle_name", "bundle_version", "created_at"] };
-const TASKS: List =
-    List { entries: "tasks", columns: &["task_id", "trigger_rule", "retries", "downstream_task_ids", "doc_md"] };
+const DAG: Columns = &[
+    "dag_id",
+    "description",
+    "is_paused",
+    "is_stale",
+    "timetable_summary",
+    "next_dagrun_run_after",
+    "tags",
+    "bundle_name",
+    "bundle_version",
+    "last_parsed_time",
+    "has_import_errors",
+];
 
 /// What can be done with DAGs.
 #[derive(Debug, Subcommand)]
@@ -136,8 +149,8 @@ impl Verb for Dags {
                     .with_each("tags", &args.tags);
                 session.list(DAGS, call, &args.page).await
             }
-            Self::Get(DagArg { dag }) => session.object(Call::get(at!["dags", dag])).await,
-            Self::Details(DagArg { dag }) => session.object(Call::get(at!["dags", dag, "details"])).await,
+            Self::Get(DagArg { dag }) => session.object(Call::get(at!["dags", dag]), DAG).await,
+            Self::Details(DagArg { dag }) => session.object(Call::get(at!["dags", dag, "details"]), &[]).await,
             Self::Tasks(DagArg { dag }) => session.list(TASKS, Call::get(at!["dags", dag, "tasks"]), &Page::ALL).await,
             Self::Versions(PagedDag { dag: DagArg { dag }, page }) => {
                 session.list(VERSIONS, Call::get(at!["dags", dag, "dagVersions"]), &page).await
@@ -166,7 +179,7 @@ async fn trigger(session: &Session, args: TriggerArgs) -> Result<Answer> {
     let body = TriggerDagRun { dag_run_id: run_id, logical_date, conf, note, ..TriggerDagRun::default() };
     let run = session.client.answer(Call::post(at!["dags", dag, "dagRuns"], body)).await?;
     if !wait {
-        return Ok(Answer::Object(run));
+        return Ok(Answer::Object(run, RUN));
     }
     let id = run.get("dag_run_id").and_then(Value::as_str).unwrap_or_default();
     let id: RunId = id.parse().map_err(|_| Failure::failed("the server's answer has no `dag_run_id`"))?;

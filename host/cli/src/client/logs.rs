@@ -55,13 +55,17 @@ async fn last_try(session: &Session, task: &TaskArg) -> Result<u64> {
     }
 }
 
-/// One line for people: when, how grave, what, and its fields. What is no JSON is shown as it is.
+/// One line for people: when, how grave, what, and its fields, among them which way it took unless that was the log itself.
+/// What is no JSON is shown as it is.
 fn shown(line: &str, format: Format) -> String {
     let Ok(Value::Object(mut fields)) = serde_json::from_str(line) else {
         return visible(line).into_owned();
     };
     if matches!(format, Format::Json | Format::Yaml) {
         return output::json_line(&Value::Object(fields));
+    }
+    if fields.get("logger").is_some_and(|logger| logger == "log") {
+        fields.remove("logger");
     }
     let mut take = |name: &str| match fields.remove(name) {
         Some(Value::String(text)) => visible(&text).into_owned(),
@@ -93,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_line_for_people_and_for_programs() {
-        let line = r#"{"timestamp":"2026-11-22T10:00:00Z","event":"he\u001b[2Jllo","level":"info","rows":3,"who":"a b","x":null}"#;
+        let line = r#"{"timestamp":"2026-11-22T10:00:00Z","event":"he\u001b[2Jllo","level":"info","logger":"log","rows":3,"who":"a b","x":null}"#;
         assert_eq!(shown(line, Format::Table), r#"2026-11-22T10:00:00Z INFO he\u{1b}[2Jllo rows=3 who="a b""#);
         let data: Value = serde_json::from_str(&shown(line, Format::Json)).expect("it is JSON");
         assert_eq!(data["event"], "he\u{1b}[2Jllo");

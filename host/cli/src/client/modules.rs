@@ -10,7 +10,7 @@ use super::call::{Call, at};
 use super::input;
 use super::listing::{List, Page};
 use super::session::{Session, Verb};
-use crate::output::Answer;
+use crate::output::{Answer, Columns};
 
 const MODULES: List =
     List { entries: "modules", columns: &["name", "version", "dags", "size", "updated_at", "import_error"] };
@@ -18,6 +18,22 @@ const VERSIONS: List = List {
     entries: "versions",
     columns: &["version", "is_current", "state", "size", "created_at", "uploaded_by", "error"],
 };
+
+const MODULE: Columns = &[
+    "name",
+    "version",
+    "last_version",
+    "dags",
+    "import_error",
+    "digest",
+    "size",
+    "compile_ms",
+    "uses",
+    "exports",
+    "imports",
+    "created_at",
+    "updated_at",
+];
 
 /// What can be done with modules.
 #[derive(Debug, Subcommand)]
@@ -65,7 +81,7 @@ impl Verb for Modules {
     async fn run(self, session: &Session) -> Result<Answer> {
         match self {
             Self::List(page) => session.list(MODULES, Call::get(at!["modules"]), &page).await,
-            Self::Get(NameArg { name }) => session.object(Call::get(at!["modules", name])).await,
+            Self::Get(NameArg { name }) => session.object(Call::get(at!["modules", name]), MODULE).await,
             Self::Versions { module: NameArg { name }, page } => {
                 session.list(VERSIONS, Call::get(at!["modules", name, "versions"]), &page).await
             }

@@ -11,12 +11,32 @@ use super::listing::{List, Page};
 use super::session::{Session, Verb};
 use super::tasks::{ClearHow, STATES};
 use super::{input, wait};
-use crate::output::Answer;
+use crate::output::{Answer, Columns};
 
 const RUNS: List = List {
     entries: "dag_runs",
     columns: &["dag_id", "dag_run_id", "state", "run_type", "logical_date", "start_date", "end_date"],
 };
+
+/// What people see of one run.
+pub(super) const RUN: Columns = &[
+    "dag_id",
+    "dag_run_id",
+    "state",
+    "run_type",
+    "conf",
+    "logical_date",
+    "data_interval_start",
+    "data_interval_end",
+    "run_after",
+    "start_date",
+    "end_date",
+    "duration",
+    "triggered_by",
+    "triggering_user_name",
+    "bundle_version",
+    "note",
+];
 
 /// What can be done with runs.
 #[derive(Debug, Subcommand)]
@@ -107,7 +127,7 @@ impl Verb for Runs {
     async fn run(self, session: &Session) -> Result<Answer> {
         match self {
             Self::List(args) => args.run(session).await,
-            Self::Get(run) => session.object(Call::get(run.path())).await,
+            Self::Get(run) => session.object(Call::get(run.path()), RUN).await,
             Self::Wait(run) => wait::until_ended(session, &run.dag, &run.run).await,
             Self::Cancel(run) => {
                 let line = format!("cancelled run `{}` of DAG `{}`", run.run, run.dag);

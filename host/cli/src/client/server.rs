@@ -63,9 +63,9 @@ impl Verb for Health {
         let health = session.client.answer(Call::get(at!["monitor", "health"])).await?;
         let sick = unhealthy(&health);
         if sick.is_empty() {
-            return Ok(Answer::Object(health));
+            return Ok(Answer::Object(health, &[]));
         }
-        session.printer.show(&Answer::Object(health))?;
+        session.printer.show(&Answer::Object(health, &[]))?;
         Err(Failure::failed(format!("not healthy: {}", sick.join(", "))).into())
     }
 }
@@ -84,7 +84,7 @@ impl Verb for Version {
         // Which version this is must be known without a server, too.
         let server = session.client.answer(Call::get(at!["version"])).await;
         let server = server.ok().and_then(|said| said.get("version").cloned());
-        Ok(Answer::Object(json!({ "client": env!("CARGO_PKG_VERSION"), "server": server })))
+        Ok(Answer::Object(json!({ "client": env!("CARGO_PKG_VERSION"), "server": server }), &[]))
     }
 }
 

@@ -14,7 +14,7 @@ use super::call::Call;
 use super::http::Client;
 use super::profile::Profile;
 use crate::errors::Failure;
-use crate::output::{Answer, Format, Look, Printer};
+use crate::output::{Answer, Columns, Format, Look, Printer};
 
 /// Where a server is looked for if nobody says where it is.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -111,9 +111,9 @@ impl Session {
         Ok(Self { client, url, profile_path, printer })
     }
 
-    /// Asks for one thing and shows its fields.
-    pub(crate) async fn object(&self, call: Call) -> Result<Answer> {
-        Ok(Answer::Object(self.client.answer(call).await?))
+    /// Asks for one thing and shows these of its fields; all of them, if none is named.
+    pub(crate) async fn object(&self, call: Call, columns: Columns) -> Result<Answer> {
+        Ok(Answer::Object(self.client.answer(call).await?, columns))
     }
 
     /// Asks for something to be done and says so in one line.

@@ -11,7 +11,7 @@ use super::logs::LogsArgs;
 use super::runs::RunArg;
 use super::session::{Session, Verb};
 use super::{input, logs};
-use crate::output::Answer;
+use crate::output::{Answer, Columns};
 
 /// The task instances of a run.
 pub(super) const STATES: List = List {
@@ -20,9 +20,33 @@ pub(super) const STATES: List = List {
 };
 const TRIES: List = List {
     entries: "task_instances",
-    columns: &["try_number", "state", "start_date", "end_date", "duration", "hostname"],
+    columns: &["try_number", "state", "start_date", "end_date", "duration", "error_class", "error_message"],
 };
-const TASKS: List = List { entries: "tasks", columns: &["task_id", "trigger_rule", "retries", "downstream_task_ids"] };
+const TASK: Columns = &[
+    "dag_id",
+    "dag_run_id",
+    "task_id",
+    "map_index",
+    "state",
+    "try_number",
+    "max_tries",
+    "queued_when",
+    "start_date",
+    "end_date",
+    "duration",
+    "error_class",
+    "error_message",
+    "progress",
+    "usage.cpu_us",
+    "usage.peak_memory_bytes",
+    "hostname",
+    "note",
+];
+/// The tasks of a DAG.
+pub(super) const TASKS: List = List {
+    entries: "tasks",
+    columns: &["task_id", "trigger_rule", "retries", "upstream_task_ids", "downstream_task_ids"],
+};
 
 /// What can be done with tasks.
 #[derive(Debug, Subcommand)]
@@ -135,11 +159,10 @@ impl Verb for Tasks {
                 let call = Call::get(run.path_to(&["taskInstances"])).with_each("state", &states);
                 session.list(STATES, call, &page).await
             }
-            Self::Get(task) => session.object(Call::get(task.path())).await,
+            Self::Get(task) => session.object(Call::get(task.path()), TASK).await,
             Self::Tries(task) => {
-                let mut path = task.path();
-                path.push("tries".to_owned());
-                session.list(TRIES, Call::get(path), &Page::ALL).await
+                let call = Call::get(task.path_to(&["tries"])).with("map_index", task.map_index);
+                session.list(TRIES, call, &Page::ALL).await
             }
             Self::Clear(args) => clear(session, args).await,
             Self::Logs(args) => logs::show(session, args).await,

@@ -87,7 +87,7 @@ impl Verb for Tenants {
     async fn run(self, session: &Session) -> Result<Answer> {
         match self {
             Self::List(page) => session.list(TENANTS, Call::get(at!["tenants"]), &page).await,
-            Self::Get(TenantArg { name }) => session.object(Call::get(at!["tenants", name])).await,
+            Self::Get(TenantArg { name }) => session.object(Call::get(at!["tenants", name]), &[]).await,
             Self::Create(args) => create(session, args).await,
             Self::Delete { tenant: TenantArg { name }, yes } => {
                 input::confirm(&format!("Delete tenant `{name}` with everything it has?"), yes)?;
@@ -95,7 +95,7 @@ impl Verb for Tenants {
             }
             Self::Quota(args) => settings(session, args, "quota").await,
             Self::Policy(args) => settings(session, args, "policy").await,
-            Self::Usage(TenantArg { name }) => session.object(Call::get(at!["tenants", name, "usage"])).await,
+            Self::Usage(TenantArg { name }) => session.object(Call::get(at!["tenants", name, "usage"]), &[]).await,
         }
     }
 }
@@ -115,12 +115,12 @@ async fn settings(session: &Session, args: SettingsArgs, kind: &str) -> Result<A
     let SettingsArgs { tenant: TenantArg { name }, set } = args;
     let mut settings = session.client.answer(Call::get(at!["tenants", name, kind])).await?;
     if set.is_empty() {
-        return Ok(Answer::Object(settings));
+        return Ok(Answer::Object(settings, &[]));
     }
     for (key, value) in set {
         *place(&mut settings, &key)? = value;
     }
-    session.object(Call::put(at!["tenants", name, kind], settings)).await
+    session.object(Call::put(at!["tenants", name, kind], settings), &[]).await
 }
 
 /// Where the setting `key` is.

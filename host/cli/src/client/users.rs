@@ -72,7 +72,7 @@ impl Verb for Users {
     async fn run(self, session: &Session) -> Result<Answer> {
         match self {
             Self::List(page) => session.list(USERS, Call::get(at!["users"]), &page).await,
-            Self::Get(UserArg { name }) => session.object(Call::get(at!["users", name])).await,
+            Self::Get(UserArg { name }) => session.object(Call::get(at!["users", name]), &[]).await,
             Self::Create { user: UserArg { name }, role, password_stdin } => {
                 let password = input::secret("password", password_stdin)?;
                 let line = format!("added `{name}` as {}", role.as_str());

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::call::{Call, at};
 use super::listing::Page;
+use super::runs::RUN;
 use super::session::Session;
 use crate::errors::Failure;
 use crate::output::{Answer, Progress, visible};
@@ -31,9 +32,9 @@ pub(crate) async fn until_ended(session: &Session, dag: &DagId, run: &RunId) -> 
     };
     drop(progress);
     match ended {
-        Ok(shown) => Ok(Answer::Object(shown)),
+        Ok(shown) => Ok(Answer::Object(shown, RUN)),
         Err(shown) => {
-            session.printer.show(&Answer::Object(shown))?;
+            session.printer.show(&Answer::Object(shown, RUN))?;
             Err(why(session, dag, run).await.into())
         }
     }

@@ -83,7 +83,7 @@ pub(crate) fn start_sandbox(dir: &DataDir, slots: u32, tools: &Tools) -> Result<
 }
 
 /// Opens the broker on a store.
-pub(crate) async fn open_broker(parts: Parts, tools: &Tools) -> Result<LocalBroker, ServiceError> {
+pub(crate) async fn open_broker(parts: Parts, tools: &Tools) -> Result<LocalBroker, Failure> {
     let Parts { store, sandbox, instance, master_key, former_master_keys, limits } = parts;
     let admit: Admit = Arc::new(move |component| {
         let sandbox = sandbox.clone();
@@ -102,6 +102,24 @@ pub(crate) async fn open_broker(parts: Parts, tools: &Tools) -> Result<LocalBrok
         lease: LEASE,
     })
     .await
+    .map_err(|error| explain(&error))
+}
+
+fn explain(error: &ServiceError) -> Failure {
+    let message = format!("the host cannot start: {error}");
+    match error {
+        ServiceError::Conflict { .. } => Failure::usage(message).hint(
+            "the present key is that of --master-key-file, FLOW_HOST_MASTER_KEY or the data directory; former ones go \
+             into FLOW_HOST_FORMER_MASTER_KEYS",
+        ),
+        ServiceError::Unavailable(_) => Failure::unreachable(message).hint("see that the database can be written to"),
+        ServiceError::NotFound { .. }
+        | ServiceError::Invalid { .. }
+        | ServiceError::TooLarge { .. }
+        | ServiceError::Quota(_)
+        | ServiceError::Denied(_)
+        | ServiceError::Internal => Failure::failed(message),
+    }
 }
 
 /// What a worker of this process is told.

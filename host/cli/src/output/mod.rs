@@ -35,8 +35,8 @@ pub(crate) enum Format {
 pub(crate) enum Answer {
     /// The entries of a list.
     Rows(Vec<Value>, Columns),
-    /// One thing with its fields.
-    Object(Value),
+    /// One thing with these of its fields; with all that it has, if none is named.
+    Object(Value, Columns),
     /// A text that matters as it is, and for JSON and YAML what it is a part of.
     Text(String, Value),
     /// A line for people, and for JSON and YAML what the server said.
@@ -100,9 +100,9 @@ impl Printer {
                 Format::Plain => return table::lines(rows, columns),
                 Format::Json | Format::Yaml => &Value::Array(rows.clone()),
             },
-            Answer::Object(object) => match self.format {
-                Format::Table => return table::fields(object, self.look),
-                Format::Plain => return table::field_lines(object),
+            Answer::Object(object, columns) => match self.format {
+                Format::Table => return table::fields(object, columns, self.look),
+                Format::Plain => return table::field_lines(object, columns),
                 Format::Json | Format::Yaml => object,
             },
             Answer::Text(text, whole) => match self.format {

@@ -1,5 +1,7 @@
 //! Entries as aligned columns or as lines, and one thing as a list of its fields.
 
+use std::borrow::Cow;
+
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use serde_json::Value;
 
@@ -25,24 +27,28 @@ pub(super) fn lines(rows: &[Value], columns: Columns) -> String {
     out
 }
 
-/// One thing, a field a row.
-pub(super) fn fields(object: &Value, look: Look) -> String {
+/// One thing, a field a row; fields without a value are left out.
+pub(super) fn fields(object: &Value, columns: Columns, look: Look) -> String {
     let mut table = empty(look);
-    for (name, value) in pairs(object) {
+    for (name, value) in pairs(object, columns).into_iter().filter(|(_, value)| !value.is_null()) {
         table.add_row([heading(&name, look), cell(&name, value, look)]);
     }
     finish(&mut table)
 }
 
 /// One thing, a field a line, its name and its value separated by a tab.
-pub(super) fn field_lines(object: &Value) -> String {
-    pairs(object).fold(String::new(), |out, (name, value)| out + &name + "\t" + &text(value) + "\n")
+pub(super) fn field_lines(object: &Value, columns: Columns) -> String {
+    let pairs = pairs(object, columns).into_iter();
+    pairs.fold(String::new(), |out, (name, value)| out + &name + "\t" + &text(value) + "\n")
 }
 
-fn pairs(object: &Value) -> Box<dyn Iterator<Item = (String, &Value)> + '_> {
+fn pairs<'a>(object: &'a Value, columns: Columns) -> Vec<(Cow<'a, str>, &'a Value)> {
     match object {
-        Value::Object(map) => Box::new(map.iter().map(|(name, value)| (visible(name).into_owned(), value))),
-        other => Box::new(std::iter::once(("value".to_owned(), other))),
+        Value::Object(fields) if columns.is_empty() => {
+            fields.iter().map(|(name, value)| (visible(name), value)).collect()
+        }
+        Value::Object(_) => columns.iter().map(|&column| (column.into(), at(object, column))).collect(),
+        other => vec![("value".into(), other)],
     }
 }
 

@@ -44,13 +44,16 @@ fn rows_as_data_keep_every_field() {
 
 #[test]
 fn one_thing_is_a_list_of_fields() {
-    let run = Answer::Object(json!({"state": "failed", "conf": {"a": 1}, "note": null}));
-    assert_eq!(shown(&run, Format::Plain), "conf\t{\"a\":1}\nnote\t\nstate\tfailed\n");
-    insta::assert_snapshot!(shown(&run, Format::Table), @r#"
+    let run = json!({"state": "failed", "conf": {"a": 1}, "note": null});
+    let all = Answer::Object(run.clone(), &[]);
+    assert_eq!(shown(&all, Format::Plain), "conf\t{\"a\":1}\nnote\t\nstate\tfailed\n");
+    insta::assert_snapshot!(shown(&all, Format::Table), @r#"
     conf   {"a":1}
-    note
     state  failed
     "#);
+    let some = Answer::Object(run, &["state", "note"]);
+    assert_eq!(shown(&some, Format::Plain), "state\tfailed\nnote\t\n");
+    assert_eq!(shown(&some, Format::Table), "state  failed\n");
 }
 
 #[test]

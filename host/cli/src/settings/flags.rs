@@ -57,7 +57,7 @@ impl<T: Taken> FromArgMatches for Flags<T> {
 
 fn help(setting: &Setting) -> String {
     let variable = setting.variable();
-    match (setting.default)() {
+    match setting.default.shown() {
         Some(default) => format!("{} [env: {variable}] [default: {default}]", setting.help),
         None => format!("{} [env: {variable}]", setting.help),
     }
@@ -122,7 +122,7 @@ pub(crate) struct ForDatabase;
 
 impl Taken for ForDatabase {
     const SETTINGS: &'static [&'static Setting] =
-        &[&table::DATA_DIR, &table::DATABASE_URL, &table::LOG, &table::LOG_FORMAT];
+        &[&table::DATA_DIR, &table::DATABASE_URL, &table::DATABASE_CONNECTIONS, &table::LOG, &table::LOG_FORMAT];
 }
 
 /// `config`: everything.

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-pub(crate) use flags::{Flags, ForAll, ForDatabase, ForDemo, ForServe, ForWorker, Taken};
+pub(crate) use flags::{Flags, ForAll, ForDatabase, ForDemo, ForServe, ForWorker};
 pub(crate) use table::*;
 pub(crate) use value::{DatabaseUrl, HostPort, LogFormat, MasterKey, MasterKeys, ServerUrl, Slots};
 
@@ -41,12 +41,21 @@ impl fmt::Display for Source {
 
 /// Every setting that has a value, with where it came from.
 #[derive(Debug)]
-pub(crate) struct Settings(BTreeMap<&'static str, (String, Source)>);
+pub(crate) struct Settings(BTreeMap<&'static str, Value>);
+
+/// A setting's text and where it came from.
+type Value = (String, Source);
 
 /// Reads a variable of the environment.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<std::ffi::OsString>;
 
 impl Settings {
+    /// The settings of this process: what was typed, its environment, and its file.
+    #[expect(clippy::disallowed_methods, reason = "this is the edge where the environment is read")]
+    pub(crate) fn of_process<T>(flags: Flags<T>, file: Option<&Path>) -> Result<Self, Failure> {
+        Self::load(&flags.given(), &|name| std::env::var_os(name), file)
+    }
+
     /// Puts the layers together. Every value is checked, whether the command needs it or not: a mistake in the file is
     /// found at the first start, not at the first use.
     pub(crate) fn load(
@@ -56,7 +65,7 @@ impl Settings {
     ) -> Result<Self, Failure> {
         let mut values = BTreeMap::new();
         for setting in ALL {
-            if let Some(default) = (setting.default)() {
+            if let Some(default) = setting.default.here() {
                 values.insert(setting.key, (default, Source::Default));
             }
         }
@@ -110,7 +119,7 @@ impl Settings {
     }
 }
 
-fn from_file(path: &Path) -> Result<Vec<(&'static str, (String, Source))>, Failure> {
+fn from_file(path: &Path) -> Result<Vec<(&'static str, Value)>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("the settings file {} cannot be read: {error}", path.display())))?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
@@ -137,10 +146,7 @@ fn from_file(path: &Path) -> Result<Vec<(&'static str, (String, Source))>, Failu
         .collect()
 }
 
-fn from_variable(
-    setting: &Setting,
-    environment: Environment<'_>,
-) -> Result<Option<(&'static str, (String, Source))>, Failure> {
+fn from_variable(setting: &Setting, environment: Environment<'_>) -> Result<Option<(&'static str, Value)>, Failure> {
     let variable = setting.variable();
     let Some(text) = environment(&variable).filter(|text| !text.is_empty()) else { return Ok(None) };
     let text = text.into_string().map_err(|_| Failure::usage(format!("{variable} is not UTF-8")))?;

@@ -20,11 +20,40 @@ pub(crate) struct Setting {
     /// What is accepted, in words that follow "use".
     pub(crate) accepts: &'static str,
     /// What it is unless somebody says.
-    pub(crate) default: fn() -> Option<String>,
+    pub(crate) default: Default,
     /// Whether a text is accepted.
     pub(crate) fits: fn(&str) -> bool,
     /// Whether its value may hold a password and is not shown.
     pub(crate) masked: bool,
+}
+
+/// What a setting is unless somebody says.
+pub(crate) enum Default {
+    /// Nothing.
+    Unset,
+    /// The same everywhere.
+    Fixed(&'static str),
+    /// What suits the machine, and how that is put in words.
+    Fitting(&'static str, fn() -> String),
+}
+
+impl Default {
+    /// The value on this machine.
+    pub(crate) fn here(&self) -> Option<String> {
+        match self {
+            Self::Unset => None,
+            Self::Fixed(text) => Some((*text).to_owned()),
+            Self::Fitting(_, fit) => Some(fit()),
+        }
+    }
+
+    /// What the help says of it.
+    pub(crate) fn shown(&self) -> Option<&'static str> {
+        match self {
+            Self::Unset => None,
+            Self::Fixed(text) | Self::Fitting(text, _) => Some(text),
+        }
+    }
 }
 
 /// Where to listen.
@@ -34,7 +63,7 @@ pub(crate) const LISTEN: Setting = Setting {
     value: "ADDR",
     help: "Where to listen; port 0 picks a free one",
     accepts: "an address and a port, such as 127.0.0.1:8080",
-    default: || Some("127.0.0.1:8080".into()),
+    default: Default::Fixed("127.0.0.1:8080"),
     fits: fits::<HostPort>,
     masked: false,
 };
@@ -46,7 +75,7 @@ pub(crate) const DATA_DIR: Setting = Setting {
     value: "DIR",
     help: "Where the host keeps its files: the embedded database, keys, compiled code",
     accepts: "a directory that may be created",
-    default: || Some("./flow-data".into()),
+    default: Default::Fixed("./flow-data"),
     fits: |text| !text.is_empty(),
     masked: false,
 };
@@ -58,7 +87,7 @@ pub(crate) const DATABASE_URL: Setting = Setting {
     value: "URL",
     help: "A PostgreSQL server; without it, SQLite in the data directory",
     accepts: "postgres://USER:PASSWORD@HOST:PORT/DATABASE",
-    default: || None,
+    default: Default::Unset,
     fits: fits::<DatabaseUrl>,
     masked: true,
 };
@@ -70,7 +99,7 @@ pub(crate) const DATABASE_CONNECTIONS: Setting = Setting {
     value: "N",
     help: "How many connections to keep to PostgreSQL at most",
     accepts: "a whole number from 1 on",
-    default: || Some("16".into()),
+    default: Default::Fixed("16"),
     fits: fits::<NonZeroU32>,
     masked: false,
 };
@@ -82,7 +111,7 @@ pub(crate) const WORKERS: Setting = Setting {
     value: "N",
     help: "How many attempts run at a time in this process; 0 leaves them to `flow-host worker`",
     accepts: "a whole number from 0 to 10000",
-    default: || Some(default_slots().to_string()),
+    default: Default::Fitting("32 per core", default_slots),
     fits: fits::<Slots>,
     masked: false,
 };
@@ -94,7 +123,7 @@ pub(crate) const CONCURRENCY: Setting = Setting {
     value: "N",
     help: "How many attempts the worker runs at a time",
     accepts: "a whole number from 1 to 10000",
-    default: || Some(default_slots().to_string()),
+    default: Default::Fitting("32 per core", default_slots),
     fits: |text| text.parse::<Slots>().is_ok_and(|slots| slots.0 > 0),
     masked: false,
 };
@@ -106,7 +135,7 @@ pub(crate) const SERVER: Setting = Setting {
     value: "URL",
     help: "The control plane to work for, over HTTP; the worker needs no database",
     accepts: "an address that begins with http:// or https://",
-    default: || None,
+    default: Default::Unset,
     fits: fits::<ServerUrl>,
     masked: false,
 };
@@ -118,7 +147,7 @@ pub(crate) const TOKEN_FILE: Setting = Setting {
     value: "FILE",
     help: "The file that holds the worker's token",
     accepts: "the path of a file",
-    default: || None,
+    default: Default::Unset,
     fits: |text| !text.is_empty(),
     masked: false,
 };
@@ -130,7 +159,7 @@ pub(crate) const DRAIN_SECONDS: Setting = Setting {
     value: "N",
     help: "How long running attempts may go on when the process is told to stop",
     accepts: "a whole number of seconds up to 86400",
-    default: || Some("10".into()),
+    default: Default::Fixed("10"),
     fits: |text| within(text, 0, 86_400),
     masked: false,
 };
@@ -142,7 +171,7 @@ pub(crate) const ATTEMPT_CPU_SECONDS: Setting = Setting {
     value: "N",
     help: "CPU time that one attempt may use",
     accepts: "a whole number of seconds from 1 to 86400",
-    default: || Some("60".into()),
+    default: Default::Fixed("60"),
     fits: |text| within(text, 1, 86_400),
     masked: false,
 };
@@ -154,7 +183,7 @@ pub(crate) const ATTEMPT_SECONDS: Setting = Setting {
     value: "N",
     help: "How long one attempt may take where its task has no timeout, waits included",
     accepts: "a whole number of seconds from 1 to 2592000",
-    default: || Some("3600".into()),
+    default: Default::Fixed("3600"),
     fits: |text| within(text, 1, 2_592_000),
     masked: false,
 };
@@ -166,7 +195,7 @@ pub(crate) const ATTEMPT_MEMORY_MIB: Setting = Setting {
     value: "N",
     help: "Memory that one attempt may hold, in MiB",
     accepts: "a whole number of MiB from 1 to 512",
-    default: || Some("256".into()),
+    default: Default::Fixed("256"),
     fits: |text| within(text, 1, 512),
     masked: false,
 };
@@ -178,7 +207,7 @@ pub(crate) const ATTEMPT_LOG_KIB: Setting = Setting {
     value: "N",
     help: "How much one attempt may log, in KiB; the rest is cut off",
     accepts: "a whole number of KiB from 1 to 1048576",
-    default: || Some("1024".into()),
+    default: Default::Fixed("1024"),
     fits: |text| within(text, 1, 1_048_576),
     masked: false,
 };
@@ -190,7 +219,7 @@ pub(crate) const MASTER_KEY: Setting = Setting {
     value: "KEY",
     help: "The key that the tenants' secrets are encrypted under",
     accepts: "64 hexadecimal digits",
-    default: || None,
+    default: Default::Unset,
     fits: fits::<MasterKey>,
     masked: true,
 };
@@ -202,7 +231,7 @@ pub(crate) const MASTER_KEY_FILE: Setting = Setting {
     value: "FILE",
     help: "The file that holds the master key; without it, `master-key` in the data directory",
     accepts: "the path of a file",
-    default: || None,
+    default: Default::Unset,
     fits: |text| !text.is_empty(),
     masked: false,
 };
@@ -214,7 +243,7 @@ pub(crate) const FORMER_MASTER_KEYS: Setting = Setting {
     value: "KEYS",
     help: "Master keys before the present one; what they encrypted is encrypted anew at the start",
     accepts: "64 hexadecimal digits each, separated by commas",
-    default: || None,
+    default: Default::Unset,
     fits: fits::<MasterKeys>,
     masked: true,
 };
@@ -226,7 +255,7 @@ pub(crate) const LOG: Setting = Setting {
     value: "FILTER",
     help: "What the host logs to standard error",
     accepts: "a level such as info, or a filter such as info,flow_broker=debug",
-    default: || Some("info".into()),
+    default: Default::Fixed("info"),
     fits: fits::<EnvFilter>,
     masked: false,
 };
@@ -238,7 +267,7 @@ pub(crate) const LOG_FORMAT: Setting = Setting {
     value: "FORMAT",
     help: "How it logs; auto is text on a terminal and JSON elsewhere",
     accepts: "auto, text or json",
-    default: || Some("auto".into()),
+    default: Default::Fixed("auto"),
     fits: fits::<LogFormat>,
     masked: false,
 };
@@ -281,6 +310,6 @@ fn within(text: &str, least: u64, most: u64) -> bool {
 }
 
 /// Most attempts wait most of the time, so a core has room for many; more would only grow the queue inside the host.
-fn default_slots() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from) * 32
+fn default_slots() -> String {
+    (std::thread::available_parallelism().map_or(1, usize::from) * 32).to_string()
 }

@@ -1,0 +1,81 @@
+//! Workers in processes of their own, over HTTP, that know of no database.
+
+use std::path::Path;
+use std::process::{Child, Command};
+
+use flow_tests::{binary, component};
+use serde_json::json;
+
+use crate::database::{Database, Stage, on_both_databases};
+use crate::pipeline::{prepare_etl, weather};
+
+on_both_databases!(a_remote_worker_runs_everything, a_worker_that_stops_hands_its_work_back);
+
+/// A `flow-host worker` process. Dropped, it is killed.
+struct RemoteWorker(Child);
+
+impl RemoteWorker {
+    /// Starts a worker whose environment holds nothing at all.
+    async fn start(stage: &Stage, name: &str, flags: &[&str]) -> Self {
+        let folder = stage.options.data.parent().expect("the data has a parent");
+        let token = stage.host.administrator().post("/api/v2/tokens/workers", &json!({ "subject": name })).await;
+        let token = token.expect(201)["access_token"].as_str().expect("a token").to_owned();
+        let file = folder.join(format!("{name}.token"));
+        std::fs::write(&file, token).expect("the token can be written");
+        Self(Self::spawn(stage, &file, &folder.join(name), flags))
+    }
+
+    fn spawn(stage: &Stage, token: &Path, data: &Path, flags: &[&str]) -> Child {
+        Command::new(binary())
+            .env_clear()
+            .args(["worker", "--server", stage.host.url(), "--token-file"])
+            .arg(token)
+            .arg("--data-dir")
+            .arg(data)
+            .args(flags)
+            .spawn()
+            .expect("the worker starts")
+    }
+
+    /// Asks it to stop in good order and waits until it has.
+    fn stop(mut self) {
+        let asked = Command::new("kill").arg(self.0.id().to_string()).status().expect("kill runs");
+        assert!(asked.success());
+        assert!(self.0.wait().expect("it can be waited for").success(), "an orderly end");
+    }
+}
+
+impl Drop for RemoteWorker {
+    fn drop(&mut self) {
+        // It may have ended already, which is what is wanted.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+async fn a_remote_worker_runs_everything(database: Database) {
+    let stage = database.stage(&["--workers", "0"]);
+    let tenant = stage.host.tenant("acme").await;
+    let _worker = RemoteWorker::start(&stage, "one", &[]).await;
+    prepare_etl(&tenant).await;
+    let run = tenant.trigger("etl", weather()).await;
+    assert_eq!(tenant.wait("etl", &run).await, "success");
+    assert_eq!(tenant.result("etl", &run, "deliver").await["resumed_at_row"], 6);
+    let log = tenant.get(format!("/api/v2/dags/etl/dagRuns/{run}/taskInstances/clean/logs/1")).await.expect(200);
+    assert!(log.to_string().contains("read the weather"), "{log}");
+}
+
+async fn a_worker_that_stops_hands_its_work_back(database: Database) {
+    let stage = database.stage(&["--workers", "0"]);
+    let tenant = stage.host.tenant("acme").await;
+    let first = RemoteWorker::start(&stage, "first", &["--drain-seconds", "0"]).await;
+    tenant.upload("greedy", component("greedy")).await.expect(201);
+    let run = tenant.trigger("greedy", json!({ "mode": "sleep" })).await;
+    let path = format!("/api/v2/dags/greedy/dagRuns/{run}/taskInstances/misbehave");
+    while tenant.get(&path).await.expect(200)["state"] != "running" {}
+    first.stop();
+    assert_eq!(tenant.get(&path).await.expect(200)["state"], "queued", "it waits for another worker");
+    let _second = RemoteWorker::start(&stage, "second", &[]).await;
+    while tenant.get(&path).await.expect(200)["state"] != "running" {}
+    assert_eq!(tenant.get(&path).await.expect(200)["try_number"], 1, "the lost attempt consumed no try");
+}
