@@ -1,12 +1,17 @@
 //! Who may call a route: the token's signature, its revocation, its role. Routes say what they need, handlers get who asks.
 
+use std::time::Duration;
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use flow_broker::{Actor, PlatformActor};
+use flow_model::ids::TokenId;
 use flow_model::roles::{Need, Role};
+use futures::future::BoxFuture;
+use tokio::time::sleep;
 
 use crate::Api;
 use crate::http::Problem;
@@ -43,26 +48,27 @@ impl Caller {
 /// What a route asks for, besides an accepted token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// An administrator: a tenant's, for what is its own, or the platform's.
-    AnyAdmin,
     /// What the model's role matrix says.
     Needs(Need),
+    /// At least this role within a tenant, or the platform's administration; each reaches what is its own.
+    NeedsOrPlatform(Role),
 }
 
 impl Access {
     /// The smallest role that suffices, for the OpenAPI document.
-    pub(crate) fn shown(self) -> &'static str {
+    pub(crate) fn shown(self) -> String {
+        let platform = Role::PlatformAdmin.as_str();
         match self {
-            Self::AnyAdmin => "admin or platform-admin",
-            Self::Needs(Need::Platform) => Role::PlatformAdmin.as_str(),
-            Self::Needs(Need::AtLeast(role)) => role.as_str(),
+            Self::Needs(Need::Platform) => platform.to_owned(),
+            Self::Needs(Need::AtLeast(role)) => role.as_str().to_owned(),
+            Self::NeedsOrPlatform(role) => format!("{} or {platform}", role.as_str()),
         }
     }
 
     fn allows(self, role: Role) -> bool {
         match self {
-            Self::AnyAdmin => role.meets(Need::AtLeast(Role::Admin)) || role.meets(Need::Platform),
             Self::Needs(need) => role.meets(need),
+            Self::NeedsOrPlatform(least) => role.meets(Need::AtLeast(least)) || role.meets(Need::Platform),
         }
     }
 }
@@ -73,17 +79,18 @@ pub(crate) async fn check(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let caller = authenticate(&api, request.headers()).await?;
+    let (caller, session) = authenticate(&api, request.headers()).await?;
     if !access.allows(caller.role()) {
         let detail =
             format!("this needs the role {}, the token has the role {}", access.shown(), caller.role().as_str());
         return Err(Problem::forbidden(detail));
     }
     request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(session);
     Ok(next.run(request).await)
 }
 
-async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Caller, Problem> {
+async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<(Caller, Session), Problem> {
     let token = bearer(headers).ok_or_else(|| {
         Problem::unauthenticated("not authenticated: send an api token as `Authorization: Bearer TOKEN`")
     })?;
@@ -92,7 +99,9 @@ async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Caller, Problem>
     if api.broker.live_token(registered.jti).await?.is_none() {
         return Err(Problem::unauthenticated("the token was revoked: get a new one"));
     }
-    Caller::new(registered.sub, claims).ok_or_else(|| Problem::unauthenticated("the token is malformed"))
+    let session = Session(registered.jti);
+    let caller = Caller::new(registered.sub, claims);
+    Ok((caller.ok_or_else(|| Problem::unauthenticated("the token is malformed"))?, session))
 }
 
 /// The bearer token of a request.
@@ -107,6 +116,37 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         // Absent only on a route that was registered as open but asks who calls: a mistake of ours.
         parts.extensions.get().cloned().ok_or_else(Problem::internal)
+    }
+}
+
+/// The token that a request came with.
+#[derive(Debug, Clone, Copy)]
+struct Session(TokenId);
+
+/// How often a stream asks whether its listener may go on.
+const LISTENING: Duration = Duration::from_secs(10);
+
+/// Ready when a stream must end: the server shuts down, or its listener's token has ended.
+pub(crate) struct Until(pub(crate) BoxFuture<'static, ()>);
+
+impl FromRequestParts<Api> for Until {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let Session(jti) = parts.extensions.get().copied().ok_or_else(Problem::internal)?;
+        let (broker, shutdown) = (api.broker.clone(), api.shutdown.clone());
+        let ended = async move {
+            // A database that does not answer for a moment ends nobody's stream.
+            while !matches!(broker.live_token(jti).await, Ok(None)) {
+                sleep(LISTENING).await;
+            }
+        };
+        Ok(Self(Box::pin(async move {
+            tokio::select! {
+                () = shutdown.cancelled() => (),
+                () = ended => (),
+            }
+        })))
     }
 }
 

@@ -10,11 +10,13 @@ use utoipa_axum::routes;
 use super::Routes;
 use super::collection::EventLogs;
 use crate::Api;
-use crate::access::Member;
+use crate::access::{Caller, Member};
 use crate::http::{Json, PageQuery, Path, Problem, Query};
 
 pub(super) fn routes() -> Routes {
-    Routes::default().at_least(Role::Viewer, routes!(get_event_logs)).at_least(Role::Viewer, routes!(get_event_log))
+    Routes::default()
+        .at_least_or_platform(Role::Viewer, routes!(get_event_logs))
+        .at_least(Role::Viewer, routes!(get_event_log))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -23,7 +25,7 @@ struct EventLogPath {
     event_log_id: i64,
 }
 
-/// The events.
+/// The events of the caller's tenant, or, for the platform's administration, of the platform.
 #[utoipa::path(
     get,
     path = "/api/v2/eventLogs",
@@ -33,11 +35,16 @@ struct EventLogPath {
 )]
 async fn get_event_logs(
     State(api): State<Api>,
-    Member(actor): Member,
+    caller: Caller,
     Query(page): Query<PageQuery>,
     Query(filter): Query<EventLogFilter>,
 ) -> Result<Json<EventLogs>, Problem> {
-    Ok(Json(api.broker.event_logs(&actor.tenant, &filter, &page.into()).await?.into()))
+    let page = page.into();
+    let events = match &caller {
+        Caller::Member(actor) => api.broker.event_logs(&actor.tenant, &filter, &page).await?,
+        Caller::Platform(_) => api.broker.platform_event_logs(&filter, &page).await?,
+    };
+    Ok(Json(events.into()))
 }
 
 /// One event.

@@ -2,16 +2,25 @@
 
 mod collection;
 mod connections;
+mod dag_runs;
+mod dags;
 mod event_logs;
+mod events;
 mod import_errors;
+mod jobs;
 mod login;
+mod logs;
 mod modules;
 mod operations;
+mod paths;
 mod table;
+mod task_instances;
 mod tenants;
 mod tokens;
 mod users;
 mod variables;
+mod wait;
+mod xcoms;
 
 pub(crate) use table::Routes;
 
@@ -23,6 +32,13 @@ pub(crate) fn all() -> Routes {
     [
         login::routes(),
         modules::routes(),
+        dags::routes(),
+        dag_runs::routes(),
+        wait::routes(),
+        task_instances::routes(),
+        logs::routes(),
+        xcoms::routes(),
+        events::routes(),
         variables::routes(),
         connections::routes(),
         import_errors::routes(),
@@ -30,6 +46,7 @@ pub(crate) fn all() -> Routes {
         users::routes(),
         tokens::routes(),
         tenants::routes(),
+        jobs::routes(),
         operations::routes(),
     ]
     .into_iter()

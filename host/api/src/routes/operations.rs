@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use flow_model::rest::health::Health;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -50,15 +51,14 @@ async fn get_live() -> Json<Status> {
 /// Whether requests can be served: the database answers.
 #[utoipa::path(get, path = "/ready", tag = "Monitor", responses((status = 200, body = Status)))]
 async fn get_ready(State(api): State<Api>) -> Result<Json<Status>, Problem> {
-    api.broker.public_keys().await?;
+    api.broker.ping().await?;
     Ok(Json(Status { status: "ok" }))
 }
 
 /// The parts' health.
-#[utoipa::path(get, path = "/api/v2/monitor/health", tag = "Monitor", responses((status = 200, body = Value)))]
-async fn get_monitor_health(State(api): State<Api>) -> Json<Value> {
-    let _ = api;
-    Json(Value::Null)
+#[utoipa::path(get, path = "/api/v2/monitor/health", tag = "Monitor", responses((status = 200, body = Health)))]
+async fn get_monitor_health(State(api): State<Api>) -> Json<Health> {
+    Json(api.broker.health().await)
 }
 
 /// Which program answers.

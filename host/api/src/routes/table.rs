@@ -28,9 +28,9 @@ impl Routes {
         self.entry(None, routes)
     }
 
-    /// Routes for administrators, a tenant's or the platform's, each for what is its own.
-    pub(crate) fn any_admin(self, routes: UtoipaMethodRouter<Api>) -> Self {
-        self.entry(Some(Access::AnyAdmin), routes)
+    /// Routes for at least this role within a tenant and for the platform's administration, each for what is its own.
+    pub(crate) fn at_least_or_platform(self, role: Role, routes: UtoipaMethodRouter<Api>) -> Self {
+        self.entry(Some(Access::NeedsOrPlatform(role)), routes)
     }
 
     /// Routes for at least this role within a tenant.

@@ -18,8 +18,8 @@ use crate::http::{Json, PageQuery, Path, Problem, Query};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
-        .any_admin(routes!(get_tokens))
-        .any_admin(routes!(delete_token))
+        .at_least_or_platform(Role::Admin, routes!(get_tokens))
+        .at_least_or_platform(Role::Admin, routes!(delete_token))
         .at_least(Role::Admin, routes!(post_token))
         .platform(routes!(post_worker_token))
 }

@@ -68,7 +68,7 @@ pub(super) async fn log(
     request: Request,
 ) -> Result<StatusCode, Refusal> {
     let lines: Vec<LogLine> = json(request).await?;
-    api.broker.log(&grant, lines).await?;
+    Broker::log(&api.broker, &grant, lines).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

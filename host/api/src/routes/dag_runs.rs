@@ -1,0 +1,134 @@
+//! `/api/v2/dags/{dag_id}/dagRuns`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use flow_broker::Cleared;
+use flow_model::rest::clearing::ClearDagRun;
+use flow_model::rest::dag_runs::{DagRun, DagRunFilter, DagRunPatch, TriggerDagRun};
+use flow_model::rest::{Dates, Scope};
+use flow_model::roles::Role;
+use utoipa_axum::routes;
+
+use super::Routes;
+use super::collection::{DagRuns, TaskInstances};
+use super::paths::{DagPath, DagsPath, RunPath};
+use crate::Api;
+use crate::access::Member;
+use crate::http::{Json, PageQuery, Path, Problem, Query};
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .at_least(Role::Viewer, routes!(get_dag_runs))
+        .at_least(Role::User, routes!(trigger_dag_run))
+        .at_least(Role::Viewer, routes!(get_dag_run))
+        .at_least(Role::User, routes!(patch_dag_run, delete_dag_run))
+        .at_least(Role::User, routes!(clear_dag_run))
+}
+
+/// The runs of one DAG or of all.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns",
+    tag = "DagRun",
+    params(DagsPath, PageQuery, DagRunFilter, Dates),
+    responses((status = 200, body = DagRuns)),
+)]
+async fn get_dag_runs(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<DagsPath>,
+    Query(page): Query<PageQuery>,
+    Query(filter): Query<DagRunFilter>,
+    Query(dates): Query<Dates>,
+) -> Result<Json<DagRuns>, Problem> {
+    let (scope, filter): (Scope, _) = (path.into(), DagRunFilter { dates, ..filter });
+    Ok(Json(api.broker.runs(&actor.tenant, &scope, &filter, &page.into()).await?.into()))
+}
+
+/// Starts a run.
+#[utoipa::path(
+    post,
+    path = "/api/v2/dags/{dag_id}/dagRuns",
+    tag = "DagRun",
+    params(DagPath),
+    responses((status = 200, body = DagRun)),
+)]
+async fn trigger_dag_run(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<DagPath>,
+    Json(body): Json<TriggerDagRun>,
+) -> Result<Json<DagRun>, Problem> {
+    Ok(Json(api.broker.trigger_run(&actor, &path.dag_id, body).await?))
+}
+
+/// One run.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}",
+    tag = "DagRun",
+    params(RunPath),
+    responses((status = 200, body = DagRun)),
+)]
+async fn get_dag_run(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<RunPath>,
+) -> Result<Json<DagRun>, Problem> {
+    Ok(Json(api.broker.run(&actor.tenant, &path.dag_id, &path.dag_run_id).await?))
+}
+
+/// Ends a run, lets it go on, or changes its note.
+#[utoipa::path(
+    patch,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}",
+    tag = "DagRun",
+    params(RunPath),
+    responses((status = 200, body = DagRun)),
+)]
+async fn patch_dag_run(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<RunPath>,
+    Json(body): Json<DagRunPatch>,
+) -> Result<Json<DagRun>, Problem> {
+    Ok(Json(api.broker.patch_run(&actor, &path.dag_id, &path.dag_run_id, body).await?))
+}
+
+/// Deletes a run with its logs and results; what runs of it is stopped.
+#[utoipa::path(
+    delete,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}",
+    tag = "DagRun",
+    params(RunPath),
+    responses((status = 204)),
+)]
+async fn delete_dag_run(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<RunPath>,
+) -> Result<StatusCode, Problem> {
+    api.broker.delete_run(&actor, &path.dag_id, &path.dag_run_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Runs task instances of a run again, or says which those would be.
+#[utoipa::path(
+    post,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/clear",
+    tag = "DagRun",
+    params(RunPath),
+    responses((status = 200, body = DagRun, description = "The run as it is now"), (status = 200, body = TaskInstances, description = "What would run again, with `dry_run`")),
+)]
+async fn clear_dag_run(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<RunPath>,
+    Json(body): Json<ClearDagRun>,
+) -> Result<Response, Problem> {
+    Ok(match api.broker.clear_run(&actor, &path.dag_id, &path.dag_run_id, body).await? {
+        Cleared::Rehearsed(instances) => Json(TaskInstances::from(instances)).into_response(),
+        Cleared::Done(run) => Json(*run).into_response(),
+    })
+}

@@ -1,0 +1,180 @@
+//! The names in the paths of DAGs, runs and task instances; `~` stands for all where a list can span them.
+
+use flow_model::ids::{DagId, EntryKey, RunId, TaskId};
+use flow_model::rest::Scope;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::http::Wild;
+
+/// One DAG.
+#[derive(Deserialize, IntoParams)]
+pub(super) struct DagPath {
+    /// The DAG.
+    #[param(value_type = String)]
+    pub(super) dag_id: DagId,
+}
+
+/// One DAG or all.
+#[derive(Deserialize, IntoParams)]
+pub(super) struct DagsPath {
+    /// The DAG; `~` for all.
+    #[param(value_type = String)]
+    dag_id: Wild<DagId>,
+}
+
+impl DagsPath {
+    /// The DAG, if one is meant.
+    pub(super) fn one(self) -> Option<DagId> {
+        self.dag_id.one()
+    }
+}
+
+impl From<DagsPath> for Scope {
+    fn from(path: DagsPath) -> Self {
+        Self { dag: path.dag_id.one(), run: None, task: None }
+    }
+}
+
+/// One run.
+#[derive(Deserialize, IntoParams)]
+pub(super) struct RunPath {
+    /// The DAG.
+    #[param(value_type = String)]
+    pub(super) dag_id: DagId,
+    /// The run.
+    #[param(value_type = String)]
+    pub(super) dag_run_id: RunId,
+}
+
+/// One run or many.
+#[derive(Deserialize, IntoParams)]
+pub(super) struct RunsPath {
+    /// The DAG; `~` for all.
+    #[param(value_type = String)]
+    dag_id: Wild<DagId>,
+    /// The run; `~` for all.
+    #[param(value_type = String)]
+    dag_run_id: Wild<RunId>,
+}
+
+impl From<RunsPath> for Scope {
+    fn from(path: RunsPath) -> Self {
+        Self { dag: path.dag_id.one(), run: path.dag_run_id.one(), task: None }
+    }
+}
+
+/// One task of a run, or many.
+#[derive(Deserialize, IntoParams)]
+pub(super) struct TasksPath {
+    /// The DAG; `~` for all.
+    #[param(value_type = String)]
+    dag_id: Wild<DagId>,
+    /// The run; `~` for all.
+    #[param(value_type = String)]
+    dag_run_id: Wild<RunId>,
+    /// The task; `~` for all.
+    #[param(value_type = String)]
+    task_id: Wild<TaskId>,
+}
+
+impl From<TasksPath> for Scope {
+    fn from(path: TasksPath) -> Self {
+        Self { dag: path.dag_id.one(), run: path.dag_run_id.one(), task: path.task_id.one() }
+    }
+}
+
+/// One task of a run.
+#[derive(Deserialize, IntoParams)]
+pub(super) struct TaskInstancePath {
+    /// The DAG.
+    #[param(value_type = String)]
+    pub(super) dag_id: DagId,
+    /// The run.
+    #[param(value_type = String)]
+    pub(super) dag_run_id: RunId,
+    /// The task.
+    #[param(value_type = String)]
+    pub(super) task_id: TaskId,
+}
+
+impl TaskInstancePath {
+    /// The run's names.
+    pub(super) fn run(&self) -> (&DagId, &RunId) {
+        (&self.dag_id, &self.dag_run_id)
+    }
+}
+
+/// One try of a task of a run.
+#[derive(Deserialize, IntoParams)]
+pub(super) struct TryPath {
+    /// The DAG.
+    #[param(value_type = String)]
+    pub(super) dag_id: DagId,
+    /// The run.
+    #[param(value_type = String)]
+    pub(super) dag_run_id: RunId,
+    /// The task.
+    #[param(value_type = String)]
+    pub(super) task_id: TaskId,
+    /// Which try, from 1.
+    pub(super) task_try_number: u32,
+}
+
+impl TryPath {
+    /// The run's names.
+    pub(super) fn run(&self) -> (&DagId, &RunId) {
+        (&self.dag_id, &self.dag_run_id)
+    }
+}
+
+/// One XCom of a task of a run.
+#[derive(Deserialize, IntoParams)]
+pub(super) struct XcomPath {
+    /// The DAG.
+    #[param(value_type = String)]
+    pub(super) dag_id: DagId,
+    /// The run.
+    #[param(value_type = String)]
+    pub(super) dag_run_id: RunId,
+    /// The task.
+    #[param(value_type = String)]
+    pub(super) task_id: TaskId,
+    /// The key.
+    #[param(value_type = String)]
+    pub(super) xcom_key: EntryKey,
+}
+
+impl XcomPath {
+    /// The run's names.
+    pub(super) fn run(&self) -> (&DagId, &RunId) {
+        (&self.dag_id, &self.dag_run_id)
+    }
+}
+
+/// Which of a task's mapped instances is meant.
+#[derive(Deserialize, IntoParams)]
+pub(super) struct MapIndexQuery {
+    /// The index of a mapped instance; -1, the default, for a task that is not mapped.
+    #[serde(default)]
+    #[param(value_type = i64, default = -1)]
+    pub(super) map_index: MapIndex,
+}
+
+/// The index of a mapped instance, -1 outside for none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub(super) struct MapIndex(pub(super) Option<u32>);
+
+impl TryFrom<i64> for MapIndex {
+    type Error = &'static str;
+
+    fn try_from(index: i64) -> Result<Self, Self::Error> {
+        if index == -1 {
+            return Ok(Self(None));
+        }
+        u32::try_from(index)
+            .map(|index| Self(Some(index)))
+            .map_err(|_| "a map index is a number from 0, or -1 for none")
+    }
+}

@@ -1,0 +1,195 @@
+//! `…/taskInstances` and their tries, and clearing some of them.
+
+use axum::extract::State;
+use flow_model::ids::{DagId, RunId, TaskId};
+use flow_model::rest::clearing::ClearTaskInstances;
+use flow_model::rest::task_instances::{TaskInstance, TaskInstanceFilter, TaskInstancePatch, TaskTry};
+use flow_model::rest::{Dates, Scope};
+use flow_model::roles::Role;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::routes;
+
+use super::Routes;
+use super::collection::{TaskInstances, TaskTries};
+use super::paths::{DagPath, MapIndex, MapIndexQuery, RunsPath, TaskInstancePath, TryPath};
+use crate::Api;
+use crate::access::Member;
+use crate::http::{Json, PageQuery, Path, Problem, Query};
+
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .at_least(Role::Viewer, routes!(get_task_instances))
+        .at_least(Role::Viewer, routes!(get_task_instance))
+        .at_least(Role::User, routes!(patch_task_instance))
+        .at_least(Role::Viewer, routes!(get_mapped_task_instance))
+        .at_least(Role::User, routes!(patch_mapped_task_instance))
+        .at_least(Role::Viewer, routes!(get_task_instance_tries))
+        .at_least(Role::Viewer, routes!(get_task_instance_try))
+        .at_least(Role::User, routes!(post_clear_task_instances))
+}
+
+#[derive(Deserialize, IntoParams)]
+struct MappedPath {
+    /// The DAG.
+    #[param(value_type = String)]
+    dag_id: DagId,
+    /// The run.
+    #[param(value_type = String)]
+    dag_run_id: RunId,
+    /// The task.
+    #[param(value_type = String)]
+    task_id: TaskId,
+    /// The index of a mapped instance; -1 for a task that is not mapped.
+    #[param(value_type = i64)]
+    map_index: MapIndex,
+}
+
+impl MappedPath {
+    fn run(&self) -> (&DagId, &RunId) {
+        (&self.dag_id, &self.dag_run_id)
+    }
+
+    fn instance(&self) -> (&TaskId, Option<u32>) {
+        (&self.task_id, self.map_index.0)
+    }
+}
+
+/// The task instances of one run or of many.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances",
+    tag = "Task Instance",
+    params(RunsPath, PageQuery, TaskInstanceFilter, Dates),
+    responses((status = 200, body = TaskInstances)),
+)]
+async fn get_task_instances(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<RunsPath>,
+    Query(page): Query<PageQuery>,
+    Query(filter): Query<TaskInstanceFilter>,
+    Query(dates): Query<Dates>,
+) -> Result<Json<TaskInstances>, Problem> {
+    let (scope, filter): (Scope, _) = (path.into(), TaskInstanceFilter { dates, ..filter });
+    Ok(Json(api.broker.task_instances(&actor.tenant, &scope, &filter, &page.into()).await?.into()))
+}
+
+/// One task instance.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}",
+    tag = "Task Instance",
+    params(TaskInstancePath),
+    responses((status = 200, body = TaskInstance)),
+)]
+async fn get_task_instance(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<TaskInstancePath>,
+) -> Result<Json<TaskInstance>, Problem> {
+    Ok(Json(api.broker.task_instance(&actor.tenant, path.run(), (&path.task_id, None)).await?))
+}
+
+/// One instance of a mapped task.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}",
+    tag = "Task Instance",
+    params(MappedPath),
+    responses((status = 200, body = TaskInstance)),
+)]
+async fn get_mapped_task_instance(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<MappedPath>,
+) -> Result<Json<TaskInstance>, Problem> {
+    Ok(Json(api.broker.task_instance(&actor.tenant, path.run(), path.instance()).await?))
+}
+
+/// Ends a task instance, or changes its note.
+#[utoipa::path(
+    patch,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}",
+    tag = "Task Instance",
+    params(TaskInstancePath),
+    responses((status = 200, body = TaskInstances)),
+)]
+async fn patch_task_instance(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<TaskInstancePath>,
+    Json(body): Json<TaskInstancePatch>,
+) -> Result<Json<TaskInstances>, Problem> {
+    Ok(Json(api.broker.patch_task_instance(&actor, path.run(), (&path.task_id, None), body).await?.into()))
+}
+
+/// Ends one instance of a mapped task, or changes its note.
+#[utoipa::path(
+    patch,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}",
+    tag = "Task Instance",
+    params(MappedPath),
+    responses((status = 200, body = TaskInstances)),
+)]
+async fn patch_mapped_task_instance(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<MappedPath>,
+    Json(body): Json<TaskInstancePatch>,
+) -> Result<Json<TaskInstances>, Problem> {
+    Ok(Json(api.broker.patch_task_instance(&actor, path.run(), path.instance(), body).await?.into()))
+}
+
+/// The tries of a task instance.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/tries",
+    tag = "Task Instance",
+    params(TaskInstancePath, MapIndexQuery),
+    responses((status = 200, body = TaskTries)),
+)]
+async fn get_task_instance_tries(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<TaskInstancePath>,
+    Query(query): Query<MapIndexQuery>,
+) -> Result<Json<TaskTries>, Problem> {
+    let instance = (&path.task_id, query.map_index.0);
+    Ok(Json(api.broker.task_instance_tries(&actor.tenant, path.run(), instance).await?.into()))
+}
+
+/// One try of a task instance.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/tries/{task_try_number}",
+    tag = "Task Instance",
+    params(TryPath, MapIndexQuery),
+    responses((status = 200, body = TaskTry)),
+)]
+async fn get_task_instance_try(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<TryPath>,
+    Query(query): Query<MapIndexQuery>,
+) -> Result<Json<TaskTry>, Problem> {
+    let instance = (&path.task_id, query.map_index.0);
+    Ok(Json(api.broker.task_instance_try(&actor.tenant, path.run(), instance, path.task_try_number).await?))
+}
+
+/// Runs task instances of a DAG again, or says which those would be.
+#[utoipa::path(
+    post,
+    path = "/api/v2/dags/{dag_id}/clearTaskInstances",
+    tag = "Task Instance",
+    params(DagPath),
+    responses((status = 200, body = TaskInstances)),
+)]
+async fn post_clear_task_instances(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<DagPath>,
+    Json(body): Json<ClearTaskInstances>,
+) -> Result<Json<TaskInstances>, Problem> {
+    Ok(Json(api.broker.clear_task_instances(&actor, &path.dag_id, body).await?.into()))
+}
