@@ -209,7 +209,7 @@ fn check(body: &ConnectionBody) -> Result<(), ServiceError> {
             return Err(ServiceError::invalid(what, "it holds a NUL"));
         }
     }
-    match body.extra.as_ref().map(|extra| extra.reveal()).filter(|extra| !extra.is_empty()) {
+    match body.extra.as_ref().map(Secret::reveal).filter(|extra| !extra.is_empty()) {
         Some(extra) if serde_json::from_str::<Map<String, Value>>(extra).is_err() => {
             Err(ServiceError::invalid("extra", "it is not a JSON object"))
         }

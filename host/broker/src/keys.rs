@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::audit;
 use crate::error::{PlatformActor, ServiceError};
 use crate::local::LocalBroker;
-use crate::secrets::Place;
+use crate::secrets::{Place, short_id};
 
 /// The public half of a key that tokens are or were signed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl LocalBroker {
     fn new_signing_key(&self, now: Millis) -> Result<key::SigningKey, ServiceError> {
         let seed: [u8; 32] = self.inner.random();
         let public_key = key_pair(&seed)?.public_key().as_ref().to_vec();
-        let kid: String = public_key[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let kid = short_id(&public_key);
         Ok(key::SigningKey {
             private_sealed: self.inner.secrets.seal_under_master(&Place::SigningKey(&kid), &seed),
             master_kid: self.inner.secrets.master_kid().to_owned(),

@@ -59,13 +59,7 @@ impl LocalBroker {
         let versions = module::lock(&mut tx, &actor.tenant, name).await?.ok_or_else(|| absent(name))?;
         let target = match body.version {
             Some(version) => accepted(&mut tx, &actor.tenant, name, version).await?,
-            None => {
-                let before = versions.current.unwrap_or(1);
-                let found = module::latest_ready_before(&mut tx, &actor.tenant, name, before).await?;
-                found.ok_or_else(|| {
-                    ServiceError::conflict(about(name), "no version before the current one was accepted")
-                })?
-            }
+            None => accepted_before(&mut tx, &actor.tenant, name, versions.current.unwrap_or(1)).await?,
         };
         let again = Inspection {
             digest: target.digest,
@@ -139,6 +133,16 @@ async fn accepted(
             Err(ServiceError::conflict(about(name), format!("version {version} was not accepted")))
         }
     }
+}
+
+async fn accepted_before(
+    db: &mut Session,
+    tenant: &TenantId,
+    name: &ModuleName,
+    version: u32,
+) -> Result<ModuleVersion, ServiceError> {
+    let found = module::latest_ready_before(db, tenant, name, version).await?;
+    found.ok_or_else(|| ServiceError::conflict(about(name), "no version before the current one was accepted"))
 }
 
 fn absent(name: &ModuleName) -> ServiceError {

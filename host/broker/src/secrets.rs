@@ -106,6 +106,12 @@ impl Key {
     }
 }
 
+/// The first eight of some bytes in hexadecimal: enough to tell keys apart, and nothing to find one by.
+pub(crate) fn short_id(bytes: &[u8]) -> String {
+    let first: [u8; 8] = std::array::from_fn(|at| bytes.get(at).copied().unwrap_or(0));
+    format!("{:016x}", u64::from_be_bytes(first))
+}
+
 /// A master key and the id by which rows name it.
 struct MasterKey {
     kid: String,
@@ -115,8 +121,7 @@ struct MasterKey {
 impl MasterKey {
     fn new(bytes: &[u8; KEY_LEN]) -> Self {
         let named = [b"flow-host master key\0".as_slice(), bytes].concat();
-        let kid = digest(&SHA256, &named).as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { kid, key: Key::new(bytes) }
+        Self { kid: short_id(digest(&SHA256, &named).as_ref()), key: Key::new(bytes) }
     }
 }
 

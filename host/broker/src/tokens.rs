@@ -20,8 +20,8 @@ use crate::audit;
 use crate::error::{Actor, PlatformActor, ServiceError};
 use crate::local::{Inner, LocalBroker};
 
-const DEFAULT_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
-const MIN_LIFE: Duration = Duration::from_secs(60);
+const DEFAULT_LIFE: Duration = Duration::from_hours(30 * 24);
+const MIN_LIFE: Duration = Duration::from_mins(1);
 /// For how long an expired token still shows in lists.
 const REMEMBERED_MS: i64 = 30 * 24 * 3_600_000;
 

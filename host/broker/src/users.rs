@@ -19,7 +19,7 @@ use crate::local::LocalBroker;
 use crate::tokens::NewToken;
 
 /// How long a token lives that was got by logging in: as long as Airflow's.
-const LOGIN_LIFE: Duration = Duration::from_secs(24 * 3600);
+const LOGIN_LIFE: Duration = Duration::from_hours(24);
 
 impl LocalBroker {
     /// The members of a tenant.

@@ -14,7 +14,8 @@ use crate::pool::Session;
 mod version;
 
 pub use version::{
-    NewVersion, VersionEnd, digests, end_version, find_version, forget_failed, insert_version, latest_ready_before, versions,
+    NewVersion, VersionEnd, digests, end_version, find_version, forget_failed, insert_version, latest_ready_before,
+    versions,
 };
 
 #[derive(sqlx::FromRow)]

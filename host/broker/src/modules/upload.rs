@@ -21,7 +21,7 @@ use crate::error::{Actor, ServiceError};
 use crate::local::{Inner, LocalBroker};
 
 /// How long an upload waits for its parse.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it looks by itself: another node may have applied the parse.
 const LOOK: Duration = Duration::from_secs(1);
 
