@@ -32,7 +32,7 @@ pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| {
         let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--bin", "flow-host", "--profile", profile])
+            .args(["build", "--quiet", "--package", "flow-host", "--profile", profile])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()
             .expect("cargo runs");
