@@ -18,7 +18,7 @@ const PIECES: u32 = 100;
 
 impl LocalBroker {
     /// What a try logged, from the beginning or from where an earlier answer ended.
-    pub async fn log(
+    pub async fn task_log(
         &self,
         tenant: &TenantId,
         run: (&DagId, &RunId),

@@ -1,4 +1,4 @@
-//! XComs: values that task instances hand to each other.
+//! `XComs`: values that task instances hand to each other.
 
 use flow_model::graph::TaskIndex;
 use flow_model::ids::{EntryKey, RunKey, TenantId};

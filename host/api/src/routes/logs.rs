@@ -101,7 +101,7 @@ impl Reader {
     async fn part(&self, query: &LogQuery) -> Result<TaskLog, Problem> {
         let LogPath { dag_id, dag_run_id, task_id, try_number } = &self.path;
         let instance = (task_id, self.map_index);
-        Ok(self.broker.log(&self.tenant, (dag_id, dag_run_id), instance, *try_number, query).await?)
+        Ok(self.broker.task_log(&self.tenant, (dag_id, dag_run_id), instance, *try_number, query).await?)
     }
 
     /// The messages of `first` and those that follow, until the try has ended.

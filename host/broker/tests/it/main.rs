@@ -2,5 +2,6 @@
 
 mod advancing;
 mod contract;
+mod reading;
 mod recovery;
 mod scheduling;

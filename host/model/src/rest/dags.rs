@@ -12,6 +12,7 @@ use crate::time::Millis;
 
 /// A DAG.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "they are Airflow's members")]
 pub struct Dag {
     /// Its id.
     pub dag_id: DagId,

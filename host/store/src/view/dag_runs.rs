@@ -2,6 +2,7 @@
 
 use flow_model::ids::{DagId, RunId, TenantId};
 use flow_model::rest::dag_runs::{DagRun, DagRunFilter};
+use flow_model::rest::dag_versions::DagVersion;
 use flow_model::rest::{Dates, JsonText, Page, PageRequest, Scope};
 use flow_model::run::{RunType, TriggeredBy};
 use flow_model::state::RunState;
@@ -38,7 +39,7 @@ impl TryFrom<Columns> for DagRun {
     type Error = StoreError;
 
     fn try_from(row: Columns) -> Result<Self, StoreError> {
-        let version: flow_model::rest::dag_versions::DagVersion = row.version.try_into()?;
+        let version: DagVersion = row.version.try_into()?;
         Ok(Self {
             dag_run_id: column::text("dag_run.run_id", &row.run_id)?,
             dag_id: column::text("dag_run.dag_id", &row.dag_id)?,

@@ -25,6 +25,7 @@ pub(super) use with_version;
 
 /// A version among the columns of something that is pinned to it.
 #[derive(sqlx::FromRow)]
+#[expect(clippy::struct_field_names, reason = "they are columns among others")]
 pub(super) struct VersionColumns {
     version_id: String,
     version_number: i64,

@@ -4,6 +4,7 @@ use flow_model::graph::MAX_TASKS;
 use flow_model::ids::{DagId, TenantId};
 use flow_model::rest::dags::{Dag, DagFilter, DagTag, TagsMatch};
 use flow_model::rest::{Page, PageRequest};
+use flow_model::state::RunState;
 use flow_model::time::Millis;
 
 use crate::column;
@@ -111,7 +112,7 @@ pub async fn list(
         .and("d.is_paused = ?", filter.paused)
         .and_if(filter.has_import_errors == Some(true), "e.id IS NOT NULL")
         .and_if(filter.has_import_errors == Some(false), "e.id IS NULL")
-        .and(concat!(newest_run!("r.state"), " = ?"), filter.last_dag_run_state.map(|state| state.as_str()))
+        .and(concat!(newest_run!("r.state"), " = ?"), filter.last_dag_run_state.map(RunState::as_str))
         .and("d.module = ?", filter.bundle_name.as_deref())
         .and("CAST(v.module_version AS TEXT) = ?", filter.bundle_version.as_deref());
     let tagged = db.text(TAGGED);

@@ -1,7 +1,7 @@
 //! Task instances as the API shows them.
 
-use flow_model::ids::TenantId;
-use flow_model::rest::task_instances::{TaskInstance, TaskInstanceFilter};
+use flow_model::ids::{TaskId, TenantId};
+use flow_model::rest::task_instances::{TaskInstance, TaskInstanceFilter, TaskTry};
 use flow_model::rest::{Page, PageRequest, Scope};
 use flow_model::time::Millis;
 use serde_json::Map;
@@ -31,7 +31,7 @@ impl TryFrom<Columns> for TaskInstance {
     type Error = StoreError;
 
     fn try_from(row: Columns) -> Result<Self, StoreError> {
-        let last_try: flow_model::rest::task_instances::TaskTry = row.last_try.try_into()?;
+        let last_try: TaskTry = row.last_try.try_into()?;
         Ok(Self {
             id: format!("{}/{}/{}", row.run_key, row.task_index, last_try.map_index),
             last_try,
@@ -79,7 +79,7 @@ pub async fn list(
     page: &PageRequest,
 ) -> Result<Page<TaskInstance>, StoreError> {
     let tasks = in_scope(Selection::of(FROM, tenant), scope)
-        .and("p.task_id = ?", scope.task.as_ref().map(|task| task.as_str()))
+        .and("p.task_id = ?", scope.task.as_ref().map(TaskId::as_str))
         .and("p.state IN (?)", filter.state.iter().map(|state| state.as_str()))
         .and("p.task_id = ?", filter.task_id.as_deref())
         .and_like("LOWER(p.task_id) LIKE ? ESCAPE '\\'", filter.task_display_name_pattern.as_deref())
