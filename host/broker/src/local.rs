@@ -1,30 +1,4 @@
 //! The broker in the control plane's own process: what it is made of and how it is opened.
-//!
-//! READS engineer (started by the lead at 14:03) is writing all *reading* services of DAGs, runs, task instances, tries, tasks,
-//! XComs, versions, stats, jobs and logs (DTOs in model/rest, store lists, broker reads). ENGINE: do only the writing ones.
-//!
-//! # Services
-//!
-//! All are inherent methods. Reads take `&TenantId`, writes `&Actor`; all answer `Result<_, ServiceError>` with the DTOs of
-//! `flow_model::rest`.
-//!
-//! - DAGs: `dags`, `dag`, `dag_details`, `patch_dag`, `delete_dag`, `dag_tags`, `dag_stats`, `tasks`, `task`,
-//!   `dag_versions`, `dag_version`
-//! - Runs: `trigger_run`, `runs`, `run`, `patch_run`, `delete_run`, `clear_run`, `wait_run` (a stream)
-//! - Task instances: `task_instances`, `task_instance`, `task_instance_tries`, `task_instance_try`,
-//!   `patch_task_instance`, `clear_task_instances`
-//! - Logs: `log`, `follow_log` (a stream)
-//! - XComs: `xcom_entries`, `xcom_entry`
-//! - Variables and connections: `variables`, `variable`, `create_variable`, `patch_variable`, `delete_variable`, and the
-//!   same of connections
-//! - Modules: `modules`, `module`, `module_versions`, `upload_module`, `roll_back_module`, `delete_module`,
-//!   `import_errors`, `import_error`
-//! - People: `users`, `user`, `create_user`, `patch_user`, `delete_user`, `log_in`, `tokens`, `issue_token`,
-//!   `revoke_token`, `live_token`, `event_logs`, `event_log`
-//! - Platform: `tenants`, `tenant`, `create_tenant`, `patch_tenant`, `patch_quota`, `patch_policy`, `tenant_usage`,
-//!   `delete_tenant`, `platform_tokens`, `issue_platform_token`, `issue_worker_token`, `revoke_platform_token`,
-//!   `signing_keys`, `rotate_signing_key`
-//! - Operations: `jobs`, `begin_job`, `beat_job`, `end_job`, `health`, `state_events` (a stream)
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +49,30 @@ pub struct BrokerConfig {
 }
 
 /// The broker in the control plane's own process. Cloning it is cheap.
+///
+/// # Services
+///
+/// All are inherent methods. Reads take `&TenantId`, writes `&Actor`; all answer `Result<_, ServiceError>` with the DTOs of
+/// `flow_model::rest`.
+///
+/// - DAGs: `dags`, `dag`, `dag_details`, `patch_dag`, `delete_dag`, `dag_tags`, `dag_stats`, `tasks`, `task`,
+///   `dag_versions`, `dag_version`
+/// - Runs: `trigger_run`, `runs`, `run`, `patch_run`, `delete_run`, `clear_run`, `wait_run` (a stream)
+/// - Task instances: `task_instances`, `task_instance`, `task_instance_tries`, `task_instance_try`,
+///   `patch_task_instance`, `clear_task_instances`
+/// - Logs: `task_log`, `follow_log` (a stream)
+/// - XComs: `xcom_entries`, `xcom_entry`
+/// - Variables and connections: `variables`, `variable`, `create_variable`, `patch_variable`, `delete_variable`, and the
+///   same of connections
+/// - Modules: `modules`, `module_details`, `module_versions`, `upload_module`, `roll_back_module`, `delete_module`,
+///   `import_errors`, `import_error`
+/// - People: `users`, `user`, `create_user`, `patch_user`, `delete_user`, `log_in`, `tokens`, `issue_token`,
+///   `revoke_token`, `live_token`, `event_logs`, `event_log`
+/// - Platform: `tenants`, `tenant`, `create_tenant`, `patch_tenant`, `patch_quota`, `patch_policy`, `tenant_usage`,
+///   `delete_tenant`, `platform_tokens`, `has_platform_token`, `issue_platform_token`, `issue_tenant_token`,
+///   `issue_worker_token`, `revoke_platform_token`, `signing_key`, `public_keys`, `rotate_signing_key`,
+///   `platform_event_logs`
+/// - Operations: `jobs`, `begin_job`, `beat_job`, `end_job`, `health`, `state_events` (a stream)
 #[derive(Clone)]
 pub struct LocalBroker {
     pub(crate) inner: Arc<Inner>,
