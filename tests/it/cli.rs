@@ -1,9 +1,11 @@
 //! The command line against a running host: a tenant's first hour, and every way to fail.
 
-use flow_tests::component;
-use serde_json::json;
+use std::io::{BufRead as _, BufReader};
 
-use crate::shell::Shell;
+use flow_tests::component;
+use serde_json::{Value, json};
+
+use crate::shell::{Shell, command};
 
 #[test]
 fn a_tenants_first_hour() {
@@ -77,6 +79,60 @@ fn a_failed_run_is_a_failed_command() {
     let said = shell.fails(1, &["dags", "trigger", "greedy", "--conf", conf, "--run-id", "r", "--wait"]);
     assert!(said.contains("run `r` of DAG `greedy` failed in "), "{said}");
     assert!(said.contains("flow-host tasks logs greedy r "), "{said}");
+}
+
+#[test]
+fn what_is_followed_ends_with_the_run() {
+    let shell = Shell::of_member();
+    let file = shell.path("greedy.wasm");
+    std::fs::write(&file, component("greedy")).expect("the component can be written");
+    shell.done(&["upload", file.to_str().expect("the path is UTF-8")]);
+    shell.done(&["dags", "trigger", "greedy", "--conf", r#"{"mode": "sleep"}"#, "--run-id", "r"]);
+    let log = shell.begun(&["tasks", "logs", "greedy", "r", "misbehave", "--follow", "--try", "1"]);
+    let waiting = shell.begun(&["runs", "wait", "greedy", "r"]);
+    shell.done(&["runs", "cancel", "greedy", "r"]);
+    let waited = waiting.wait_with_output().expect("it ends with the run");
+    assert_eq!(waited.status.code(), Some(1), "{}", String::from_utf8_lossy(&waited.stderr));
+    assert!(log.wait_with_output().expect("it ends with the try").status.success());
+}
+
+#[test]
+fn state_changes_are_told_as_they_happen() {
+    let shell = Shell::of_member();
+    let file = shell.path("hello.wasm");
+    std::fs::write(&file, component("hello")).expect("the component can be written");
+    shell.done(&["upload", file.to_str().expect("the path is UTF-8")]);
+    let mut events = shell.begun(&["events", "--follow", "--dag", "hello", "-o", "json"]);
+    let output = BufReader::new(events.stdout.take().expect("standard output is piped"));
+    let told = std::thread::spawn(move || output.lines().map_while(Result::ok).find(|line| line.contains("success")));
+    // When the listener is there cannot be seen from here, so runs go on until it has told of one.
+    for _ in 0..100 {
+        shell.done(&["dags", "trigger", "hello", "--wait"]);
+        if told.is_finished() {
+            break;
+        }
+    }
+    events.kill().expect("it can be ended");
+    events.wait().expect("it can be waited for");
+    let line = told.join().expect("the reader does not panic").expect("a run was told of");
+    let event: Value = serde_json::from_str(&line).expect("it is JSON");
+    assert_eq!(event["dag_id"], "hello");
+}
+
+#[test]
+fn some_things_need_no_server() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    for args in [
+        &["--help"][..],
+        &["dags", "trigger", "--help"],
+        &["completions", "bash"],
+        &["completions", "zsh"],
+        &["completions", "fish"],
+        &["version", "--url", "http://127.0.0.1:1"],
+    ] {
+        let output = command(folder.path()).args(args).output().expect("flow-host starts");
+        assert!(output.status.success() && !output.stdout.is_empty(), "{args:?}: {output:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use flow_tests::{Host, Options, binary};
 use serde_json::Value;
@@ -60,6 +60,18 @@ impl Shell {
         said
     }
 
+    /// A command that is still at work, its output piped.
+    pub(crate) fn begun(&self, args: &[&str]) -> Child {
+        command(self.folder.path())
+            .args(args)
+            .env("FLOW_HOST_URL", self.url())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("flow-host starts")
+    }
+
     #[track_caller]
     fn done_with(&self, input: &str, args: &[&str]) -> String {
         let output = self.run(input, args);
@@ -69,14 +81,7 @@ impl Shell {
     }
 
     fn run(&self, input: &str, args: &[&str]) -> Output {
-        let mut child = command(self.folder.path())
-            .args(args)
-            .env("FLOW_HOST_URL", self.url())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("flow-host starts");
+        let mut child = self.begun(args);
         let mut stdin = child.stdin.take().expect("standard input is piped");
         // A command that takes no input may have ended before it is offered some.
         let _ = stdin.write_all(input.as_bytes());
