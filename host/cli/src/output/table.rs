@@ -42,7 +42,7 @@ pub(super) fn field_lines(object: &Value, columns: Columns) -> String {
     pairs.fold(String::new(), |out, (name, value)| out + &name + "\t" + &text(value) + "\n")
 }
 
-fn pairs<'a>(object: &'a Value, columns: Columns) -> Vec<(Cow<'a, str>, &'a Value)> {
+fn pairs(object: &Value, columns: Columns) -> Vec<(Cow<'_, str>, &Value)> {
     match object {
         Value::Object(fields) if columns.is_empty() => {
             fields.iter().map(|(name, value)| (visible(name), value)).collect()
