@@ -9,7 +9,7 @@ use crate::error::StoreError;
 
 mod selection;
 
-pub(crate) use selection::{Order, Selection};
+pub(crate) use selection::{Order, Selection, Source};
 
 /// A field that a list can be sorted by.
 #[derive(Debug, Clone, Copy)]

@@ -13,10 +13,22 @@ use crate::column;
 use crate::error::StoreError;
 use crate::pool::Session;
 
+/// Where rows come from. A `?` in it is the tenant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source {
+    /// A FROM clause: one row for each of the list.
+    pub(crate) from: &'static str,
+    /// Joins that put columns beside each row and do nothing else: who counts the rows does without.
+    pub(crate) beside: &'static str,
+    /// The first condition: whose the rows are.
+    pub(crate) whose: &'static str,
+}
+
 /// Some rows: where they come from and which of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Selection {
-    text: String,
+    source: Source,
+    conditions: String,
     values: Vec<Value>,
 }
 
@@ -58,25 +70,25 @@ macro_rules! bound {
 }
 
 impl Selection {
-    /// The rows of a tenant. `from` is a FROM and a WHERE clause whose one `?` is the tenant.
-    pub(crate) fn of(from: &'static str, tenant: &TenantId) -> Self {
-        let mut selection = Self { text: String::new(), values: Vec::new() };
-        selection.extend(from, [Value::from(tenant.as_str())]);
-        selection
+    /// The rows of a tenant.
+    pub(crate) fn of(source: Source, tenant: &TenantId) -> Self {
+        Self { source, conditions: String::new(), values: vec![Value::from(tenant.as_str())] }
     }
 
-    /// The rows of no tenant. `from` is a FROM and a WHERE clause.
-    pub(crate) fn all(from: &'static str) -> Self {
-        Self { text: from.to_owned(), values: Vec::new() }
+    /// The rows of no tenant; the source has no `?`.
+    pub(crate) fn all(source: Source) -> Self {
+        Self { source, conditions: String::new(), values: Vec::new() }
     }
 
     /// Only rows for which `condition` holds. Its `?` stands for the values, commas between; without any value there is
     /// no condition.
     pub(crate) fn and<V: Into<Value>>(mut self, condition: &'static str, values: impl IntoIterator<Item = V>) -> Self {
-        let values: Vec<Value> = values.into_iter().map(V::into).collect();
-        if !values.is_empty() {
-            self.text.push_str(" AND ");
-            self.extend(condition, values);
+        let first = self.values.len() + 1;
+        self.values.extend(values.into_iter().map(V::into));
+        let names: Vec<String> = (first..=self.values.len()).map(|n| format!("${n}")).collect();
+        if !names.is_empty() {
+            self.conditions.push_str(" AND ");
+            self.conditions.push_str(&condition.replace('?', &names.join(", ")));
         }
         self
     }
@@ -84,8 +96,8 @@ impl Selection {
     /// Only rows for which `condition` holds, if it is `wanted`.
     pub(crate) fn and_if(mut self, wanted: bool, condition: &'static str) -> Self {
         if wanted {
-            self.text.push_str(" AND ");
-            self.text.push_str(condition);
+            self.conditions.push_str(" AND ");
+            self.conditions.push_str(condition);
         }
         self
     }
@@ -95,11 +107,17 @@ impl Selection {
         self.and(condition, like(pattern))
     }
 
-    fn extend(&mut self, text: &'static str, values: impl IntoIterator<Item = Value>) {
-        let first = self.values.len() + 1;
-        self.values.extend(values);
-        let names: Vec<String> = (first..=self.values.len()).map(|n| format!("${n}")).collect();
-        self.text.push_str(&text.replace('?', &names.join(", ")));
+    /// The statement that counts the rows.
+    fn counting(&self) -> AssertSqlSafe<String> {
+        let Source { from, whose, .. } = self.source;
+        AssertSqlSafe(format!("SELECT COUNT(*) {from} WHERE {whose}{}", self.conditions).replace('?', "$1"))
+    }
+
+    /// The statement that reads the rows. `rest` is what follows the conditions.
+    fn reading(&self, select: &str, rest: &str) -> AssertSqlSafe<String> {
+        let Source { from, beside, whose } = self.source;
+        let text = format!("{select} {from} {beside} WHERE {whose}{} {rest}", self.conditions);
+        AssertSqlSafe(text.replace('?', "$1"))
     }
 
     /// One row, if there is one.
@@ -108,7 +126,7 @@ impl Selection {
         db: &mut Session,
         select: &'static str,
     ) -> Result<Option<R>, StoreError> {
-        let sql = AssertSqlSafe(format!("{select} {}", self.text));
+        let sql = self.reading(select, "");
         Ok(on!(db, c => bound!(sqlx::query_as(sql), &self.values).fetch_optional(&mut *c).await)?)
     }
 
@@ -119,7 +137,7 @@ impl Selection {
         select: &'static str,
         rest: &'static str,
     ) -> Result<Vec<R>, StoreError> {
-        let sql = AssertSqlSafe(format!("{select} {} {rest}", self.text));
+        let sql = self.reading(select, rest);
         Ok(on!(db, c => bound!(sqlx::query_as(sql), &self.values).fetch_all(&mut *c).await)?)
     }
 
@@ -132,10 +150,10 @@ impl Selection {
         page: &PageRequest,
     ) -> Result<Page<T>, StoreError> {
         let order = order_by(page, order.sorts, order.tie)?;
-        let count = AssertSqlSafe(format!("SELECT COUNT(*) {}", self.text));
+        let count = self.counting();
         let total: i64 = on!(db, c => bound!(sqlx::query_scalar(count), &self.values).fetch_one(&mut *c).await)?;
         let (limit, offset) = (self.values.len() + 1, self.values.len() + 2);
-        let list = AssertSqlSafe(format!("{select} {} ORDER BY {order} LIMIT ${limit} OFFSET ${offset}", self.text));
+        let list = self.reading(select, &format!("ORDER BY {order} LIMIT ${limit} OFFSET ${offset}"));
         let rows: Vec<R> = on!(db, c => {
             bound!(sqlx::query_as(list), &self.values)
                 .bind(i64::from(page.limit))
@@ -194,17 +212,22 @@ impl From<bool> for Value {
 mod tests {
     use super::*;
 
+    const RUNS: Source =
+        Source { from: "FROM run AS r", beside: "LEFT JOIN conf AS c ON c.run = r.run", whose: "r.tenant = ?" };
+
     #[test]
     fn only_what_is_asked_for_enters_the_statement() {
         let tenant = "acme".parse().expect("a tenant");
-        let selection = Selection::of("FROM run AS r WHERE r.tenant = ?", &tenant)
+        let selection = Selection::of(RUNS, &tenant)
             .and("r.state IN (?)", ["queued", "failed"])
             .and("r.run_after >= ?", None::<Millis>)
             .and_if(false, "r.is_paused")
             .and_like("LOWER(r.run_id) LIKE ?", Some("Man"));
+        let conditions = "WHERE r.tenant = $1 AND r.state IN ($2, $3) AND LOWER(r.run_id) LIKE $4";
+        assert_eq!(selection.counting().0, format!("SELECT COUNT(*) FROM run AS r {conditions}"));
         assert_eq!(
-            selection.text,
-            "FROM run AS r WHERE r.tenant = $1 AND r.state IN ($2, $3) AND LOWER(r.run_id) LIKE $4"
+            selection.reading("SELECT c.conf", "ORDER BY r.run").0,
+            format!("SELECT c.conf FROM run AS r LEFT JOIN conf AS c ON c.run = r.run {conditions} ORDER BY r.run")
         );
         assert_eq!(selection.values, ["acme", "queued", "failed", "%man%"].map(Value::from));
     }

@@ -11,7 +11,7 @@ use flow_model::time::Millis;
 use super::dag_versions::{VersionColumns, with_version};
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Order, Selection, by, by_nullable};
+use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
 
 #[derive(sqlx::FromRow)]
@@ -92,8 +92,11 @@ macro_rules! columns {
 const ONE: &str = columns!("COALESCE(c.conf, '{}')");
 /// A page of large configurations would be a gigabyte, so lists leave those out.
 const MANY: &str = columns!("CASE WHEN c.conf IS NULL THEN '{}' WHEN OCTET_LENGTH(c.conf) <= 8192 THEN c.conf END");
-const FROM: &str = "FROM dag_run AS r LEFT JOIN dag_version AS v ON v.id = r.version \
-     LEFT JOIN dag_run_conf AS c ON c.run_key = r.run_key WHERE r.tenant = ?";
+const RUNS: Source = Source {
+    from: "FROM dag_run AS r",
+    beside: "LEFT JOIN dag_version AS v ON v.id = r.version LEFT JOIN dag_run_conf AS c ON c.run_key = r.run_key",
+    whose: "r.tenant = ?",
+};
 const ORDER: Order = Order {
     sorts: &[
         by("id", "r.run_key"),
@@ -121,13 +124,13 @@ pub async fn list(
     filter: &DagRunFilter,
     page: &PageRequest,
 ) -> Result<Page<DagRun>, StoreError> {
-    let runs = in_scope(Selection::of(FROM, tenant), scope)
+    let runs = in_scope(Selection::of(RUNS, tenant), scope)
         .and("r.state IN (?)", filter.state.iter().map(|state| state.as_str()))
         .and("r.run_type IN (?)", filter.run_type.iter().map(|kind| kind.as_str()))
         .and_like("LOWER(r.run_id) LIKE ? ESCAPE '\\'", filter.run_id_pattern.as_deref())
         .and_like("LOWER(r.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())
         .and_like("LOWER(r.triggering_user) LIKE ? ESCAPE '\\'", filter.triggering_user_name_pattern.as_deref())
-        .and("v.number IN (?)", filter.dag_version.iter().copied());
+        .and(OF_VERSIONS, filter.dag_version.iter().copied());
     let dates = &filter.dates;
     due(runs, dates)
         .and("r.start_date >= ?", dates.start_date_gte)
@@ -141,6 +144,10 @@ pub async fn list(
         .page::<Columns, _>(db, MANY, ORDER, page)
         .await
 }
+
+/// Only runs of DAG versions with these numbers. The tenant is every selection's first value.
+pub(super) const OF_VERSIONS: &str =
+    "r.version IN (SELECT n.id FROM dag_version AS n WHERE n.tenant = $1 AND n.number IN (?))";
 
 /// Only runs of this DAG, and only this run.
 pub(super) fn in_scope(runs: Selection, scope: &Scope) -> Selection {
@@ -162,6 +169,6 @@ pub(super) fn due(runs: Selection, dates: &Dates) -> Selection {
 
 /// One run, with its configuration however large.
 pub async fn get(db: &mut Session, tenant: &TenantId, dag: &DagId, run: &RunId) -> Result<Option<DagRun>, StoreError> {
-    let run = Selection::of(FROM, tenant).and("r.dag_id = ?", [dag.as_str()]).and("r.run_id = ?", [run.as_str()]);
+    let run = Selection::of(RUNS, tenant).and("r.dag_id = ?", [dag.as_str()]).and("r.run_id = ?", [run.as_str()]);
     run.optional::<Columns>(db, ONE).await?.map(DagRun::try_from).transpose()
 }

@@ -5,11 +5,11 @@ use flow_model::state::RunState;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::Selection;
+use crate::listing::{Selection, Source};
 use crate::pool::Session;
 
 const SELECT: &str = "SELECT r.dag_id, r.state, COUNT(*) AS runs";
-const FROM: &str = "FROM dag_run AS r WHERE r.tenant = ?";
+const RUNS: Source = Source { from: "FROM dag_run AS r", beside: "", whose: "r.tenant = ?" };
 
 /// The states that runs of these DAGs, or of all, are in, with their numbers of runs, DAG by DAG.
 pub async fn counts(
@@ -17,7 +17,7 @@ pub async fn counts(
     tenant: &TenantId,
     dags: &[DagId],
 ) -> Result<Vec<(DagId, RunState, u64)>, StoreError> {
-    let runs = Selection::of(FROM, tenant).and("r.dag_id IN (?)", dags.iter().map(DagId::as_str));
+    let runs = Selection::of(RUNS, tenant).and("r.dag_id IN (?)", dags.iter().map(DagId::as_str));
     let rows: Vec<(String, String, i64)> =
         runs.rows(db, SELECT, "GROUP BY r.dag_id, r.state ORDER BY r.dag_id").await?;
     let row = |(dag, state, runs): (String, String, i64)| {

@@ -7,7 +7,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Order, Selection, by};
+use crate::listing::{Order, Selection, Source, by};
 use crate::pool::Session;
 
 /// A SELECT with the columns of `dag_version AS v` at its end; see [`VersionColumns`].
@@ -53,7 +53,7 @@ impl TryFrom<VersionColumns> for DagVersion {
 }
 
 const SELECT: &str = with_version!("SELECT");
-const FROM: &str = "FROM dag_version AS v WHERE v.tenant = ?";
+const VERSIONS: Source = Source { from: "FROM dag_version AS v", beside: "", whose: "v.tenant = ?" };
 const ORDER: Order = Order {
     sorts: &[
         by("id", "v.id"),
@@ -74,7 +74,7 @@ pub async fn list(
     filter: &DagVersionFilter,
     page: &PageRequest,
 ) -> Result<Page<DagVersion>, StoreError> {
-    Selection::of(FROM, tenant)
+    Selection::of(VERSIONS, tenant)
         .and("v.dag_id = ?", dag.map(DagId::as_str))
         .and("v.number = ?", filter.version_number)
         .and("v.module = ?", filter.bundle_name.as_deref())
@@ -90,13 +90,13 @@ pub async fn get(
     dag: &DagId,
     number: u32,
 ) -> Result<Option<DagVersion>, StoreError> {
-    let version = Selection::of(FROM, tenant).and("v.dag_id = ?", [dag.as_str()]).and("v.number = ?", [number]);
+    let version = Selection::of(VERSIONS, tenant).and("v.dag_id = ?", [dag.as_str()]).and("v.number = ?", [number]);
     version.optional::<VersionColumns>(db, SELECT).await?.map(DagVersion::try_from).transpose()
 }
 
 /// The newest version of a DAG.
 pub async fn latest(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Option<DagVersion>, StoreError> {
-    let versions = Selection::of(FROM, tenant).and("v.dag_id = ?", [dag.as_str()]);
+    let versions = Selection::of(VERSIONS, tenant).and("v.dag_id = ?", [dag.as_str()]);
     let rows = versions.rows::<VersionColumns>(db, SELECT, "ORDER BY v.number DESC LIMIT 1").await?;
     rows.into_iter().next().map(DagVersion::try_from).transpose()
 }

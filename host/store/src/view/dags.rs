@@ -10,7 +10,7 @@ use flow_model::time::Millis;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::listing::{Order, Selection, by, by_nullable};
+use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
 
 #[derive(sqlx::FromRow)]
@@ -70,8 +70,12 @@ impl TryFrom<Columns> for Dag {
 const SELECT: &str = "SELECT d.dag_id, d.module, v.module_version, d.description, d.tags, d.schedule, d.is_paused, \
      d.is_stale, d.parsed_at, d.next_run_at, d.next_interval_start, d.next_interval_end, \
      e.id IS NOT NULL AS has_import_error";
-const FROM: &str = "FROM dag AS d LEFT JOIN dag_version AS v ON v.id = d.version \
-     LEFT JOIN import_error AS e ON e.tenant = d.tenant AND e.module = d.module WHERE d.tenant = ?";
+const DAGS: Source = Source {
+    from: "FROM dag AS d LEFT JOIN dag_version AS v ON v.id = d.version \
+     LEFT JOIN import_error AS e ON e.tenant = d.tenant AND e.module = d.module",
+    beside: "",
+    whose: "d.tenant = ?",
+};
 
 /// Something of a DAG's newest run.
 macro_rules! newest_run {
@@ -105,7 +109,7 @@ pub async fn list(
     filter: &DagFilter,
     page: &PageRequest,
 ) -> Result<Page<Dag>, StoreError> {
-    let mut dags = Selection::of(FROM, tenant)
+    let mut dags = Selection::of(DAGS, tenant)
         .and_like("LOWER(d.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())
         .and_like("LOWER(d.dag_id) LIKE ? ESCAPE '\\'", filter.dag_display_name_pattern.as_deref())
         .and_if(filter.exclude_stale, "NOT d.is_stale")
@@ -125,14 +129,14 @@ pub async fn list(
 
 /// One DAG.
 pub async fn get(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Option<Dag>, StoreError> {
-    let dag = Selection::of(FROM, tenant).and("d.dag_id = ?", [dag.as_str()]);
+    let dag = Selection::of(DAGS, tenant).and("d.dag_id = ?", [dag.as_str()]);
     dag.optional::<Columns>(db, SELECT).await?.map(Dag::try_from).transpose()
 }
 
 const TAGS: Batch = elements!(
     "FROM (SELECT DISTINCT element.value AS name FROM dag AS d CROSS JOIN ",
     "d.tags",
-    " WHERE d.tenant = ?) AS tag WHERE true"
+    " WHERE d.tenant = ?) AS tag"
 );
 const TAG_ORDER: Order = Order { sorts: &[by("name", "tag.name")], tie: "tag.name" };
 
@@ -156,7 +160,7 @@ pub async fn tags(
     pattern: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<String>, StoreError> {
-    Selection::of(db.text(TAGS), tenant)
+    Selection::of(Source { from: db.text(TAGS), beside: "", whose: "true" }, tenant)
         .and_like("LOWER(tag.name) LIKE ? ESCAPE '\\'", pattern)
         .page::<TagColumns, _>(db, "SELECT tag.name", TAG_ORDER, page)
         .await

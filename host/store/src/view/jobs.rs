@@ -6,7 +6,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Order, Selection, by, by_nullable};
+use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
 
 #[derive(sqlx::FromRow)]
@@ -41,7 +41,7 @@ impl TryFrom<Columns> for Job {
 }
 
 const SELECT: &str = "SELECT j.id, j.kind, j.state, j.hostname, j.start_date, j.latest_heartbeat, j.end_date";
-const FROM: &str = "FROM job AS j WHERE true";
+const JOBS: Source = Source { from: "FROM job AS j", beside: "", whose: "true" };
 const ORDER: Order = Order {
     sorts: &[
         by("id", "j.id"),
@@ -64,7 +64,7 @@ pub async fn list(
     page: &PageRequest,
 ) -> Result<Page<Job>, StoreError> {
     let is = |wanted: bool| (filter.is_alive == Some(wanted)).then_some(lately);
-    Selection::all(FROM)
+    Selection::all(JOBS)
         .and("j.state = 'running' AND j.latest_heartbeat >= ?", is(true))
         .and("NOT (j.state = 'running' AND j.latest_heartbeat >= ?)", is(false))
         .and("j.state = ?", filter.job_state.as_deref())

@@ -6,12 +6,12 @@ use flow_model::rest::{Page, PageRequest, Scope};
 use flow_model::time::Millis;
 use serde_json::Map;
 
-use super::dag_runs::{due, in_scope};
+use super::dag_runs::{OF_VERSIONS, due, in_scope};
 use super::dag_versions::with_version;
 use super::task_tries::{TryColumns, with_try};
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Order, Selection, by, by_nullable};
+use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
 use crate::task_instance::TaskKey;
 
@@ -48,11 +48,14 @@ impl TryFrom<Columns> for TaskInstance {
 }
 
 const SELECT: &str = with_try!("SELECT p.run_key, p.task_index, r.logical_date, r.run_after, p.progress, p.note,", "p");
-const FROM: &str = "FROM dag_run AS r JOIN task_instance AS p ON p.run_key = r.run_key AND p.tenant = r.tenant \
-     LEFT JOIN dag_version AS v ON v.id = r.version LEFT JOIN job AS j ON j.id = p.worker WHERE r.tenant = ?";
+const TASKS: Source = Source {
+    from: "FROM dag_run AS r JOIN task_instance AS p ON p.run_key = r.run_key AND p.tenant = r.tenant",
+    beside: "LEFT JOIN dag_version AS v ON v.id = r.version LEFT JOIN job AS j ON j.id = p.worker",
+    whose: "r.tenant = ?",
+};
 const ORDER: Order = Order {
     sorts: &[
-        by("id", "p.run_key"),
+        by("id", "r.run_key"),
         by("task_id", "p.task_id"),
         by("dag_id", "r.dag_id"),
         by("run_id", "r.run_id"),
@@ -67,7 +70,7 @@ const ORDER: Order = Order {
         by_nullable("end_date", "p.end_date"),
         by_nullable("duration", "(p.end_date - p.start_date)"),
     ],
-    tie: "p.run_key, p.task_index, p.map_index",
+    tie: "r.run_key, p.task_index, p.map_index",
 };
 
 /// The task instances in `scope` that match `filter`, in the order of their runs and DAGs unless the page says otherwise.
@@ -78,7 +81,7 @@ pub async fn list(
     filter: &TaskInstanceFilter,
     page: &PageRequest,
 ) -> Result<Page<TaskInstance>, StoreError> {
-    let tasks = in_scope(Selection::of(FROM, tenant), scope)
+    let tasks = in_scope(Selection::of(TASKS, tenant), scope)
         .and("p.task_id = ?", scope.task.as_ref().map(TaskId::as_str))
         .and("p.state IN (?)", filter.state.iter().map(|state| state.as_str()))
         .and("p.task_id = ?", filter.task_id.as_deref())
@@ -87,7 +90,7 @@ pub async fn list(
         .and_like("LOWER(r.run_id) LIKE ? ESCAPE '\\'", filter.run_id_pattern.as_deref())
         .and("p.map_index IN (?)", filter.map_index.iter().copied())
         .and("p.try_number IN (?)", filter.try_number.iter().copied())
-        .and("v.number IN (?)", filter.version_number.iter().copied());
+        .and(OF_VERSIONS, filter.version_number.iter().copied());
     let dates = &filter.dates;
     due(tasks, dates)
         .and("p.start_date >= ?", dates.start_date_gte)
@@ -104,7 +107,7 @@ pub async fn list(
 
 /// One task instance.
 pub async fn get(db: &mut Session, tenant: &TenantId, task: TaskKey) -> Result<Option<TaskInstance>, StoreError> {
-    let task = Selection::of(FROM, tenant)
+    let task = Selection::of(TASKS, tenant)
         .and("p.run_key = ?", [task.run.to_string()])
         .and("p.task_index = ?", [task.task.0])
         .and("p.map_index = ?", [column::map_index(task.map_index)]);

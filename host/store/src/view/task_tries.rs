@@ -9,7 +9,7 @@ use super::dag_runs::seconds_between;
 use super::dag_versions::{VersionColumns, with_version};
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::Selection;
+use crate::listing::{Selection, Source};
 use crate::pool::Session;
 use crate::task_instance::TaskKey;
 
@@ -107,13 +107,16 @@ macro_rules! with_try {
 pub(super) use with_try;
 
 const SELECT: &str = with_try!("SELECT", "t");
-const FROM: &str = "FROM task_try AS p JOIN task_instance AS t ON t.run_key = p.run_key \
-     AND t.task_index = p.task_index AND t.map_index = p.map_index JOIN dag_run AS r ON r.run_key = p.run_key \
-     LEFT JOIN dag_version AS v ON v.id = r.version LEFT JOIN job AS j ON j.id = p.worker WHERE p.tenant = ?";
+const TRIES: Source = Source {
+    from: "FROM task_try AS p JOIN task_instance AS t ON t.run_key = p.run_key AND t.task_index = p.task_index \
+     AND t.map_index = p.map_index JOIN dag_run AS r ON r.run_key = p.run_key",
+    beside: "LEFT JOIN dag_version AS v ON v.id = r.version LEFT JOIN job AS j ON j.id = p.worker",
+    whose: "p.tenant = ?",
+};
 
 /// The tries of a task instance before its present or last one, in order.
 pub async fn past(db: &mut Session, tenant: &TenantId, task: TaskKey) -> Result<Vec<TaskTry>, StoreError> {
-    let tries = Selection::of(FROM, tenant)
+    let tries = Selection::of(TRIES, tenant)
         .and("p.run_key = ?", [task.run.to_string()])
         .and("p.task_index = ?", [task.task.0])
         .and("p.map_index = ?", [column::map_index(task.map_index)]);

@@ -8,7 +8,7 @@ use flow_model::time::Millis;
 use super::dag_runs::{in_scope, json_text};
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Order, Selection, by, by_nullable};
+use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
 use crate::task_instance::TaskKey;
 
@@ -69,9 +69,12 @@ macro_rules! columns {
 
 const MANY: &str = columns!("");
 const ONE: &str = columns!(", x.value");
-const FROM: &str = "FROM dag_run AS r JOIN xcom AS x ON x.run_key = r.run_key AND x.tenant = r.tenant \
-     JOIN task_instance AS t ON t.run_key = x.run_key AND t.task_index = x.task_index AND t.map_index = x.map_index \
-     WHERE r.tenant = ?";
+const XCOMS: Source = Source {
+    from: "FROM dag_run AS r JOIN xcom AS x ON x.run_key = r.run_key AND x.tenant = r.tenant \
+     JOIN task_instance AS t ON t.run_key = x.run_key AND t.task_index = x.task_index AND t.map_index = x.map_index",
+    beside: "",
+    whose: "r.tenant = ?",
+};
 const ORDER: Order = Order {
     sorts: &[
         by("key", "x.key"),
@@ -83,7 +86,7 @@ const ORDER: Order = Order {
         by("run_after", "r.run_after"),
         by_nullable("logical_date", "r.logical_date"),
     ],
-    tie: "x.run_key, x.task_index, x.map_index, x.key",
+    tie: "r.run_key, x.task_index, x.map_index, x.key",
 };
 
 /// The `XComs` in `scope` that match `filter`, in the order of their runs and DAGs unless the page says otherwise.
@@ -94,7 +97,7 @@ pub async fn list(
     filter: &XcomFilter,
     page: &PageRequest,
 ) -> Result<Page<Xcom>, StoreError> {
-    in_scope(Selection::of(FROM, tenant), scope)
+    in_scope(Selection::of(XCOMS, tenant), scope)
         .and("t.task_id = ?", scope.task.as_ref().map(TaskId::as_str))
         .and("x.key = ?", filter.xcom_key.as_deref())
         .and_like("LOWER(x.key) LIKE ? ESCAPE '\\'", filter.xcom_key_pattern.as_deref())
@@ -110,7 +113,7 @@ pub async fn get(
     task: TaskKey,
     key: &EntryKey,
 ) -> Result<Option<XcomEntry>, StoreError> {
-    let xcom = Selection::of(FROM, tenant)
+    let xcom = Selection::of(XCOMS, tenant)
         .and("x.run_key = ?", [task.run.to_string()])
         .and("x.task_index = ?", [task.task.0])
         .and("x.map_index = ?", [column::map_index(task.map_index)])
