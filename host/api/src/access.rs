@@ -124,15 +124,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 struct Session(TokenId);
 
 /// How often a stream asks whether its listener may go on.
-const LISTENING: Duration = Duration::from_secs(10);
+const LISTENING: Duration = Duration::from_secs(2);
 
-/// Ready when a stream must end: the server shuts down, or its listener's token has ended.
-pub(crate) struct Until(pub(crate) BoxFuture<'static, ()>);
+/// The caller, on a route that needs a role within a tenant and answers with a stream.
+pub(crate) struct Listener {
+    /// Who listens.
+    pub(crate) actor: Actor,
+    /// Ready when the stream must end: the server shuts down, or the listener's token has ended.
+    pub(crate) until: BoxFuture<'static, ()>,
+}
 
-impl FromRequestParts<Api> for Until {
+impl FromRequestParts<Api> for Listener {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let Member(actor) = Member::from_request_parts(parts, api).await?;
         let Session(jti) = parts.extensions.get().copied().ok_or_else(Problem::internal)?;
         let (broker, shutdown) = (api.broker.clone(), api.shutdown.clone());
         let ended = async move {
@@ -141,12 +147,13 @@ impl FromRequestParts<Api> for Until {
                 sleep(LISTENING).await;
             }
         };
-        Ok(Self(Box::pin(async move {
+        let until = Box::pin(async move {
             tokio::select! {
                 () = shutdown.cancelled() => (),
                 () = ended => (),
             }
-        })))
+        });
+        Ok(Self { actor, until })
     }
 }
 

@@ -21,7 +21,7 @@ struct Frame;
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut frame = Frame::openapi();
     // The API's own version, not the program's: the document changes only when the API does.
-    frame.info.version = "2".to_owned();
+    "2".clone_into(&mut frame.info.version);
     let mut document = routes::all().describe(frame);
     let token = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build());
     document.components.get_or_insert_default().add_security_scheme("token", token);

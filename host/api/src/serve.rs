@@ -19,7 +19,7 @@ const MAX_CONNECTIONS: usize = 4_096;
 
 /// How long a client may take to send the head of a request, and how long a connection may idle between two. Clients of
 /// ours close idle connections sooner, so that none sends a request into one that is being closed.
-const HEAD_TIME: Duration = Duration::from_secs(60);
+const HEAD_TIME: Duration = Duration::from_mins(1);
 
 /// The longest head: an attempt token and the rest.
 const MAX_HEAD: usize = 128 << 10;

@@ -10,7 +10,7 @@ use flow_model::ids::TenantId;
 use crate::http::Problem;
 
 /// How long one component may take to arrive.
-pub(crate) const UPLOAD_TIME: Duration = Duration::from_secs(600);
+pub(crate) const UPLOAD_TIME: Duration = Duration::from_mins(10);
 
 /// Uploads of one tenant at once.
 const PER_TENANT: usize = 4;

@@ -10,6 +10,8 @@ use bytes::BytesMut;
 use futures::StreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_path_to_error::Segment;
 use tokio::time::timeout;
 
 use super::problem::{FieldError, Problem};
@@ -77,26 +79,37 @@ fn says_json(headers: &HeaderMap) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// Reads `bytes` as one JSON value of type `T`.
+/// Reads `bytes` as one JSON object.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // An array would be taken for the members of an object in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(no_object());
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        wrong(&path, error.inner())
-    })?;
-    json.end().map_err(|error| wrong(".", &error))?;
-    Ok(value)
+    serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| wrong(error.path().iter(), error.inner()))
+        .and_then(|value| json.end().map(|()| value).map_err(|error| wrong([].iter(), &error)))
 }
 
-fn wrong(path: &str, error: &serde_json::Error) -> Problem {
-    let mut loc = vec!["body".to_owned()];
-    loc.extend(path.split('.').filter(|part| !part.is_empty() && *part != "?").map(str::to_owned));
+fn no_object() -> Problem {
+    let msg = "the body must be a JSON object".to_owned();
+    Problem::field(FieldError { kind: "value_error", loc: vec!["body".to_owned()], msg, input: None })
+}
+
+/// How much of the way to a mistake is told.
+const MAX_DEPTH: usize = 8;
+
+fn wrong<'p>(path: impl Iterator<Item = &'p Segment>, error: &serde_json::Error) -> Problem {
+    let steps = path.filter_map(|step| match step {
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    });
+    let loc = std::iter::once("body".to_owned()).chain(steps.take(MAX_DEPTH)).collect();
     let (kind, msg) = match error.classify() {
-        serde_json::error::Category::Data => ("value_error", error.to_string()),
-        serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
-            ("json_invalid", format!("the body is not JSON: {error}"))
-        }
-        serde_json::error::Category::Io => ("json_invalid", "the body could not be read".to_owned()),
+        Category::Data => ("value_error", error.to_string()),
+        Category::Syntax | Category::Eof => ("json_invalid", format!("the body is not JSON: {error}")),
+        Category::Io => ("json_invalid", "the body could not be read".to_owned()),
     };
     Problem::field(FieldError { kind, loc, msg, input: None })
 }

@@ -42,6 +42,7 @@ pub(crate) async fn dress(State(api): State<Api>, request: Request, next: Next) 
 }
 
 /// The answer to a request that made us panic. The payload goes to the log, not to the client.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Response {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("of an unknown kind"), "a request panicked");

@@ -2,14 +2,14 @@
 
 use std::str::FromStr;
 
-use axum::extract::FromRequestParts;
-use axum::extract::path::ErrorKind;
-use axum::extract::rejection::PathRejection;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use flow_model::rest::PageRequest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
+use serde_path_to_error::Segment;
 use utoipa::IntoParams;
 
 use super::problem::{FieldError, Problem};
@@ -20,32 +20,20 @@ const MAX_PAGE: u32 = 1_000;
 /// The names in a request's path.
 pub(crate) struct Path<T>(pub(crate) T);
 
-impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Path<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
-            Ok(axum::extract::Path(names)) => Ok(Self(names)),
-            Err(PathRejection::FailedToDeserializePathParams(error)) => Err(in_path(error.into_kind())),
-            Err(_) => Err(Problem::internal()),
-        }
+        let params = match RawPathParams::from_request_parts(parts, state).await {
+            Ok(params) => params,
+            Err(RawPathParamsRejection::InvalidUtf8InPathParam(error)) => {
+                return Err(wrong("path", Vec::new(), error.body_text(), None));
+            }
+            Err(_) => return Err(Problem::internal()),
+        };
+        let pairs: Vec<_> = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        parse("path", &pairs).map(Self)
     }
-}
-
-fn in_path(error: ErrorKind) -> Problem {
-    let (name, value, msg) = match error {
-        ErrorKind::ParseErrorAtKey { key, value, expected_type } => (key, value, format!("expected {expected_type}")),
-        ErrorKind::DeserializeError { key, value, message } => (key, value, message),
-        ErrorKind::InvalidUtf8InPathParam { key } => (key, String::new(), "it is not UTF-8".to_owned()),
-        // The others come from a handler whose type does not fit its path; a test that asks every route would see it.
-        _ => return Problem::internal(),
-    };
-    Problem::field(FieldError { kind: "value_error", loc: vec!["path".to_owned(), name], msg, input: short(value) })
-}
-
-/// What was sent, if it is short enough to be sent back.
-fn short(value: String) -> Option<Value> {
-    (value.len() <= 64).then_some(Value::String(value))
 }
 
 /// The parameters of a request's query; a list is a parameter given several times. Unknown ones are ignored.
@@ -55,14 +43,71 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let text = parts.uri.query().unwrap_or("");
-        let form = serde_html_form::Deserializer::from_bytes(text.as_bytes());
-        serde_path_to_error::deserialize(form).map(Self).map_err(|error| {
-            let name = error.path().to_string();
-            let msg = error.into_inner().to_string();
-            Problem::field(FieldError { kind: "value_error", loc: vec!["query".to_owned(), name], msg, input: None })
-        })
+        query(parts).map(Self)
     }
+}
+
+/// Two sets of the query's parameters.
+pub(crate) struct Queries<A, B>(pub(crate) A, pub(crate) B);
+
+impl<A: DeserializeOwned, B: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Queries<A, B> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        Ok(Self(query(parts)?, query(parts)?))
+    }
+}
+
+fn query<T: DeserializeOwned>(parts: &Parts) -> Result<T, Problem> {
+    let text = parts.uri.query().unwrap_or("");
+    let pairs: Vec<(String, String)> =
+        serde_html_form::from_str(text).map_err(|error| wrong("query", Vec::new(), error.to_string(), None))?;
+    parse("query", &pairs)
+}
+
+/// Reads named texts as one value of type `T`. Path and query go the same way, so that both say the same of a mistake.
+fn parse<T: DeserializeOwned>(place: &'static str, pairs: &[(String, String)]) -> Result<T, Problem> {
+    let text = serde_html_form::to_string(pairs).map_err(|_| Problem::internal())?;
+    let form = serde_html_form::Deserializer::from_bytes(text.as_bytes());
+    serde_path_to_error::deserialize(form).map_err(|error| {
+        let name = match error.path().iter().next() {
+            Some(Segment::Map { key }) => vec![key.clone()],
+            Some(Segment::Seq { .. } | Segment::Enum { .. } | Segment::Unknown) | None => Vec::new(),
+        };
+        let sent = pairs.iter().find(|(known, _)| name.first() == Some(known)).map(|(_, value)| value.clone());
+        wrong(place, name, error.into_inner().to_string(), sent)
+    })
+}
+
+fn wrong(place: &str, name: Vec<String>, msg: String, sent: Option<String>) -> Problem {
+    let loc = std::iter::once(place.to_owned()).chain(name).collect();
+    // What is long is not sent back; whoever sent it knows.
+    let input = sent.filter(|text| text.len() <= 64).map(Value::String);
+    Problem::field(FieldError { kind: "value_error", loc, msg, input })
+}
+
+/// Reads a whole number, and says so where it is none.
+pub(crate) fn whole<'de, N: Bounded, D: Deserializer<'de>>(deserializer: D) -> Result<N, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| de::Error::custom(format!("use a whole number from {} to {}", N::MIN, N::MAX)))
+}
+
+/// Numbers of which the least and the greatest are known.
+pub(crate) trait Bounded: FromStr + std::fmt::Display {
+    /// The least.
+    const MIN: Self;
+    /// The greatest.
+    const MAX: Self;
+}
+
+impl Bounded for u32 {
+    const MIN: Self = Self::MIN;
+    const MAX: Self = Self::MAX;
+}
+
+impl Bounded for i64 {
+    const MIN: Self = Self::MIN;
+    const MAX: Self = Self::MAX;
 }
 
 /// Airflow's paging parameters.
@@ -71,9 +116,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
     /// How many entries at most, up to 1,000.
+    #[serde(deserialize_with = "whole")]
     #[param(default = 50)]
     limit: u32,
     /// How many entries to leave out first.
+    #[serde(deserialize_with = "whole")]
     #[param(default = 0)]
     offset: u32,
     /// Fields to sort by, `-` in front for descending; may be given several times.

@@ -8,6 +8,6 @@ mod stream;
 
 pub(crate) use body::{Json, read};
 pub(crate) use dress::{dress, panicked};
-pub(crate) use extract::{PageQuery, Path, Query, Wild};
+pub(crate) use extract::{PageQuery, Path, Queries, Query, Wild, whole};
 pub(crate) use problem::{FieldError, Problem, ProblemBody};
 pub(crate) use stream::{ndjson, sse};

@@ -15,7 +15,7 @@ use super::collection::{DagRuns, TaskInstances};
 use super::paths::{DagPath, DagsPath, RunPath};
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, PageQuery, Path, Problem, Query};
+use crate::http::{Json, PageQuery, Path, Problem, Queries, Query};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -39,8 +39,7 @@ async fn get_dag_runs(
     Member(actor): Member,
     Path(path): Path<DagsPath>,
     Query(page): Query<PageQuery>,
-    Query(filter): Query<DagRunFilter>,
-    Query(dates): Query<Dates>,
+    Queries(filter, dates): Queries<DagRunFilter, Dates>,
 ) -> Result<Json<DagRuns>, Problem> {
     let (scope, filter): (Scope, _) = (path.into(), DagRunFilter { dates, ..filter });
     Ok(Json(api.broker.runs(&actor.tenant, &scope, &filter, &page.into()).await?.into()))

@@ -16,7 +16,7 @@ use super::collection::{DagStatsList, DagTags, DagVersions, Dags, Tasks};
 use super::paths::{DagPath, DagsPath};
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, PageQuery, Path, Problem, Query};
+use crate::http::{Json, PageQuery, Path, Problem, Query, whole};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -48,6 +48,7 @@ struct VersionPath {
     #[param(value_type = String)]
     dag_id: DagId,
     /// The version's number, from 1.
+    #[serde(deserialize_with = "whole")]
     version_number: u32,
 }
 

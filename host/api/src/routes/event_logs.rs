@@ -11,7 +11,7 @@ use super::Routes;
 use super::collection::EventLogs;
 use crate::Api;
 use crate::access::{Caller, Member};
-use crate::http::{Json, PageQuery, Path, Problem, Query};
+use crate::http::{Json, PageQuery, Path, Problem, Query, whole};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -22,6 +22,7 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, IntoParams)]
 struct EventLogPath {
     /// The event's number.
+    #[serde(deserialize_with = "whole")]
     event_log_id: i64,
 }
 

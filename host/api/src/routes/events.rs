@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::Routes;
 use crate::Api;
-use crate::access::{Member, Until};
+use crate::access::Listener;
 use crate::http::{Problem, Query, sse};
 
 pub(super) fn routes() -> Routes {
@@ -38,8 +38,7 @@ struct EventQuery {
 )]
 async fn get_events(
     State(api): State<Api>,
-    Member(actor): Member,
-    Until(until): Until,
+    Listener { actor, until }: Listener,
     Query(query): Query<EventQuery>,
 ) -> Result<Response, Problem> {
     let events = stream::unfold(api.broker.state_events(&actor.tenant), |mut events| async move {

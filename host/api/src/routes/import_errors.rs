@@ -11,7 +11,7 @@ use super::Routes;
 use super::collection::ImportErrors;
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, PageQuery, Path, Problem, Query};
+use crate::http::{Json, PageQuery, Path, Problem, Query, whole};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -22,6 +22,7 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, IntoParams)]
 struct ImportErrorPath {
     /// The error's number.
+    #[serde(deserialize_with = "whole")]
     import_error_id: i64,
 }
 

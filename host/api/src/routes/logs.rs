@@ -16,10 +16,10 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::Routes;
-use super::paths::MapIndexQuery;
+use super::paths::MapIndex;
 use crate::Api;
-use crate::access::{Member, Until};
-use crate::http::{Json, Path, Problem, Query, ndjson, sse};
+use crate::access::Listener;
+use crate::http::{Json, Path, Problem, Queries, ndjson, sse, whole};
 
 /// How often a log that is followed is looked at.
 const LOOK: Duration = Duration::from_millis(300);
@@ -40,11 +40,17 @@ struct LogPath {
     #[param(value_type = String)]
     task_id: TaskId,
     /// Which try, from 1.
+    #[serde(deserialize_with = "whole")]
     try_number: u32,
 }
 
 #[derive(Deserialize, IntoParams)]
-struct FollowQuery {
+#[into_params(parameter_in = Query)]
+struct WhoseQuery {
+    /// The index of a mapped instance; -1, the default, for a task that is not mapped.
+    #[serde(default)]
+    #[param(value_type = i64, default = -1)]
+    map_index: MapIndex,
     /// Whether to go on as lines come, until the try has ended.
     #[serde(default)]
     follow: bool,
@@ -56,22 +62,19 @@ struct FollowQuery {
     get,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/logs/{try_number}",
     tag = "Task Instance",
-    params(LogPath, MapIndexQuery, LogQuery, FollowQuery),
+    params(LogPath, LogQuery, WhoseQuery),
     responses((status = 200, content((TaskLog = "application/json"), (LogMessage = "application/x-ndjson"), (LogMessage = "text/event-stream")))),
 )]
 async fn get_log(
     State(api): State<Api>,
-    Member(actor): Member,
-    Until(until): Until,
+    Listener { actor, until }: Listener,
     Path(path): Path<LogPath>,
-    Query(instance): Query<MapIndexQuery>,
-    Query(query): Query<LogQuery>,
-    Query(FollowQuery { follow }): Query<FollowQuery>,
+    Queries(query, whose): Queries<LogQuery, WhoseQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let reader = Reader { broker: api.broker, tenant: actor.tenant, path, map_index: instance.map_index.0 };
+    let reader = Reader { broker: api.broker, tenant: actor.tenant, path, map_index: whose.map_index.0 };
     let first = reader.part(&query).await?;
-    if follow {
+    if whose.follow {
         let lines = reader.follow(first);
         return Ok(if accepts(&headers, "text/event-stream") {
             sse("log", lines, until)

@@ -5,7 +5,7 @@ use flow_model::rest::Scope;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::http::Wild;
+use crate::http::{Wild, whole};
 
 /// One DAG.
 #[derive(Deserialize, IntoParams)]
@@ -66,6 +66,7 @@ impl From<RunsPath> for Scope {
 
 /// One task of a run, or many.
 #[derive(Deserialize, IntoParams)]
+#[expect(clippy::struct_field_names, reason = "they are the names in the path")]
 pub(super) struct TasksPath {
     /// The DAG; `~` for all.
     #[param(value_type = String)]
@@ -86,6 +87,7 @@ impl From<TasksPath> for Scope {
 
 /// One task of a run.
 #[derive(Deserialize, IntoParams)]
+#[expect(clippy::struct_field_names, reason = "they are the names in the path")]
 pub(super) struct TaskInstancePath {
     /// The DAG.
     #[param(value_type = String)]
@@ -118,6 +120,7 @@ pub(super) struct TryPath {
     #[param(value_type = String)]
     pub(super) task_id: TaskId,
     /// Which try, from 1.
+    #[serde(deserialize_with = "whole")]
     pub(super) task_try_number: u32,
 }
 

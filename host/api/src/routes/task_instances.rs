@@ -15,7 +15,7 @@ use super::collection::{TaskInstances, TaskTries};
 use super::paths::{DagPath, MapIndex, MapIndexQuery, RunsPath, TaskInstancePath, TryPath};
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, PageQuery, Path, Problem, Query};
+use crate::http::{Json, PageQuery, Path, Problem, Queries, Query};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -68,8 +68,7 @@ async fn get_task_instances(
     Member(actor): Member,
     Path(path): Path<RunsPath>,
     Query(page): Query<PageQuery>,
-    Query(filter): Query<TaskInstanceFilter>,
-    Query(dates): Query<Dates>,
+    Queries(filter, dates): Queries<TaskInstanceFilter, Dates>,
 ) -> Result<Json<TaskInstances>, Problem> {
     let (scope, filter): (Scope, _) = (path.into(), TaskInstanceFilter { dates, ..filter });
     Ok(Json(api.broker.task_instances(&actor.tenant, &scope, &filter, &page.into()).await?.into()))

@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 use super::Routes;
 use super::paths::RunPath;
 use crate::Api;
-use crate::access::{Member, Until};
+use crate::access::Listener;
 use crate::http::{Path, Problem, Query, ndjson};
 
 pub(super) fn routes() -> Routes {
@@ -28,7 +28,7 @@ pub(super) fn routes() -> Routes {
 
 /// How often a waiting client is told of a run that goes on.
 const SHORTEST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize, IntoParams)]
 struct WaitQuery {
@@ -56,8 +56,7 @@ fn one_second() -> f64 {
 )]
 async fn wait_dag_run(
     State(api): State<Api>,
-    Member(actor): Member,
-    Until(until): Until,
+    Listener { actor, until }: Listener,
     Path(path): Path<RunPath>,
     Query(query): Query<WaitQuery>,
 ) -> Result<Response, Problem> {

@@ -17,7 +17,7 @@ pub(super) fn routes() -> Routes {
     Routes::default().at_least(Role::Viewer, routes!(get_xcom_entries)).at_least(Role::Viewer, routes!(get_xcom_entry))
 }
 
-/// The XComs of one task or of many, without their values.
+/// The `XComs` of one task or of many, without their values.
 #[utoipa::path(
     get,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries",
@@ -36,7 +36,7 @@ async fn get_xcom_entries(
     Ok(Json(api.broker.xcom_entries(&actor.tenant, &scope, &filter, &page.into()).await?.into()))
 }
 
-/// One XCom with its value.
+/// One `XCom` with its value.
 #[utoipa::path(
     get,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries/{xcom_key}",

@@ -218,7 +218,7 @@ fn what_is_no_token_at_all_is_refused() {
         (format!("{good}="), TokenError::Malformed),
         ("x".repeat(1 << 20), TokenError::TooLong),
     ] {
-        assert_eq!(refusal::<ApiClaims>(&text), expected, "{:.40}", text);
+        assert_eq!(refusal::<ApiClaims>(&text), expected, "{text:.40}");
     }
 }
 

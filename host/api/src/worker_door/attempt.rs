@@ -23,7 +23,7 @@ use crate::tokens::{AttemptToken, Tokens};
 const MAX_BODY: usize = 2 * limit::BULK + (1 << 20);
 
 /// How long a worker may take to send a body.
-const BODY_TIME: Duration = Duration::from_secs(60);
+const BODY_TIME: Duration = Duration::from_mins(1);
 
 /// The attempt that a request acts for, as its token says. Whether it is still the one that counts, the broker decides.
 pub(super) struct Attempt(Grant);

@@ -61,6 +61,7 @@ pub struct DagRun {
 /// Which runs are asked for. All conditions hold at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub struct DagRunFilter {
     /// In one of these states.
     #[param(inline)]

@@ -8,6 +8,7 @@ use crate::time::Millis;
 /// Ranges of dates. All conditions hold at once; what has no such date is outside of any range.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub struct Dates {
     /// Runs due at this instant or later.
     #[param(value_type = Option<String>)]

@@ -19,6 +19,7 @@ pub struct TaskLog {
 /// Which part of a log is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub struct LogQuery {
     /// Whether all there is comes at once, however much.
     pub full_content: bool,

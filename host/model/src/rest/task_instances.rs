@@ -106,6 +106,7 @@ pub struct TaskInstance {
 /// Which task instances are asked for. All conditions hold at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub struct TaskInstanceFilter {
     /// In one of these states; `none` while its upstream has not decided whether it runs.
     #[param(inline)]

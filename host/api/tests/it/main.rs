@@ -1,0 +1,14 @@
+//! The doors from outside: a real broker on a real database, asked over the router as a client would.
+
+mod bad_input;
+mod golden;
+mod host;
+mod manners;
+mod openapi;
+mod population;
+mod serving;
+mod streams;
+mod tenancy;
+mod tokens;
+mod worker;
+mod worker_door;

@@ -1,0 +1,150 @@
+//! The worker door: who may knock with which token, and what a fenced attempt is told.
+
+use flow_model::call::Call;
+use flow_model::port::{BrokerError, Renewal, Report, TenantScope};
+use flow_model::work::{AttemptEnd, Usage, Work};
+use serde_json::{Value, json};
+
+use crate::host::{Ask, Host, ask, component, name};
+use crate::worker::{Worker, wish};
+
+/// A host with a tenant of one DAG, and that tenant's administrator's token.
+async fn begin() -> (Host, String) {
+    let host = Host::start().await;
+    let admin = host.tenant("acme").await;
+    let worker = Worker::start(host.broker.clone());
+    let dags = json!([{ "dag_id": "d", "tasks": [{ "task_id": "t", "function": "f" }] }]);
+    let upload = ask("POST", "/api/v2/modules/m").token(&admin).body("application/wasm", component(&dags));
+    host.ask(upload).await.expect(201);
+    drop(worker);
+    (host, admin)
+}
+
+async fn trigger(host: &Host, admin: &str, run: &str) {
+    let body = json!({ "dag_run_id": run, "logical_date": null });
+    let answer = host.ask(ask("POST", "/api/v2/dags/d/dagRuns").token(admin).json(&body)).await;
+    assert!(answer.status.is_success(), "{}", answer.text());
+}
+
+fn claim(token: &str) -> Ask {
+    let wish = serde_json::to_value(flow_model::port::ClaimRequest { wait_ms: 0, ..wish(10) }).expect("it is JSON");
+    ask("POST", "/internal/v1/claim").token(token).json(&wish)
+}
+
+async fn claimed(host: &Host, token: &str) -> Vec<Work> {
+    serde_json::from_value(host.ask(claim(token)).await.expect(200).json()).expect("work")
+}
+
+fn report() -> Value {
+    let end = AttemptEnd::Success { value: Some("1".to_owned()) };
+    serde_json::to_value(Report { end, usage: Usage::default() }).expect("it is JSON")
+}
+
+fn as_attempt(work: &Work, verb: &str) -> Ask {
+    ask("POST", format!("/internal/v1/{verb}")).token(&work.grant.token)
+}
+
+#[tokio::test]
+async fn an_attempt_goes_through_the_door_from_claim_to_finish() {
+    let (host, admin) = begin().await;
+    trigger(&host, &admin, "r").await;
+    let worker = host.worker().await;
+    let work = claimed(&host, &worker).await;
+    assert_eq!(work.len(), 1);
+    host.ask(as_attempt(&work[0], "start")).await.expect(204);
+    let module = host.ask(ask("GET", "/internal/v1/module").token(&work[0].grant.token)).await.expect(200);
+    assert!(module.body.starts_with(b"\0asm"));
+    let call = serde_json::to_value(Call::StateSet { key: "k".parse().expect("a key"), value: "v".to_owned() });
+    host.ask(as_attempt(&work[0], "call").json(&call.expect("it is JSON"))).await.expect(200);
+    host.ask(as_attempt(&work[0], "log").json(&json!([]))).await.expect(204);
+    host.ask(as_attempt(&work[0], "finish").json(&report())).await.expect(204);
+    let run = host.ask(ask("GET", "/api/v2/dags/d/dagRuns/r").token(&admin)).await.expect(200).json();
+    assert_eq!(run["state"], "success");
+}
+
+#[tokio::test]
+async fn a_finished_attempt_is_fenced() {
+    let (host, admin) = begin().await;
+    trigger(&host, &admin, "r").await;
+    let worker = host.worker().await;
+    let work = claimed(&host, &worker).await.remove(0);
+    host.ask(as_attempt(&work, "start")).await.expect(204);
+    host.ask(as_attempt(&work, "finish").json(&report())).await.expect(204);
+    let line = json!({ "timestamp": "2027-01-15T08:00:00Z", "level": "info", "source": "log", "event": "late" });
+    let fenced = serde_json::to_value(BrokerError::Fenced(work.grant.claims.attempt)).expect("it is JSON");
+    for ask in [as_attempt(&work, "start"), as_attempt(&work, "log").json(&json!([line]))] {
+        assert_eq!(host.ask(ask).await.expect(409).json(), fenced);
+    }
+    let renew = ask("POST", "/internal/v1/renew").token(&worker).json(&json!({ "tokens": [work.grant.token] }));
+    let renewals: Vec<Renewal> = serde_json::from_value(host.ask(renew).await.expect(200).json()).expect("renewals");
+    assert_eq!(renewals, [Renewal::Fenced]);
+}
+
+#[tokio::test]
+async fn every_token_opens_its_own_door_alone() {
+    let (host, admin) = begin().await;
+    trigger(&host, &admin, "r").await;
+    let (worker, platform) = (host.worker().await, host.platform().await);
+    let work = claimed(&host, &worker).await.remove(0);
+    for token in [&admin, &platform, &work.grant.token, &"garbage".to_owned()] {
+        host.ask(claim(token)).await.expect(401);
+        host.ask(ask("POST", "/internal/v1/renew").token(token).json(&json!({ "tokens": [] }))).await.expect(401);
+    }
+    for token in [&admin, &platform, &worker, &"garbage".to_owned()] {
+        for verb in ["start", "call", "log", "finish"] {
+            host.ask(ask("POST", format!("/internal/v1/{verb}")).token(token).json(&json!([]))).await.expect(401);
+        }
+        host.ask(ask("GET", "/internal/v1/module").token(token)).await.expect(401);
+    }
+    host.ask(ask("POST", "/internal/v1/claim")).await.expect(401);
+    for token in [&worker, &work.grant.token] {
+        host.ask(ask("GET", "/api/v2/dags").token(token)).await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn a_worker_of_some_tenants_gets_nothing_of_others() {
+    let (host, admin) = begin().await;
+    trigger(&host, &admin, "r").await;
+    host.tenant("other").await;
+    let others = TenantScope::Only(vec![name("other")]);
+    let token = host.tokens.mint_worker("theirs", others).await.expect("a token");
+    assert_eq!(claimed(&host, &token).await, []);
+    let work = claimed(&host, &host.worker().await).await.remove(0);
+    let renew = ask("POST", "/internal/v1/renew").token(&token).json(&json!({ "tokens": [work.grant.token] }));
+    assert_eq!(host.ask(renew).await.expect(200).json(), json!([{ "renewal": "fenced" }]));
+    host.ask(as_attempt(&work, "start")).await.expect(204);
+}
+
+#[tokio::test]
+async fn renewing_answers_in_order_whatever_is_among_them() {
+    let (host, admin) = begin().await;
+    trigger(&host, &admin, "r").await;
+    let worker = host.worker().await;
+    let work = claimed(&host, &worker).await.remove(0);
+    let tokens = json!({ "tokens": ["garbage", work.grant.token, worker] });
+    let renew = ask("POST", "/internal/v1/renew").token(&worker).json(&tokens);
+    let renewals: Vec<Renewal> = serde_json::from_value(host.ask(renew).await.expect(200).json()).expect("renewals");
+    assert!(matches!(&renewals[..], [Renewal::Fenced, Renewal::Renewed(_), Renewal::Fenced]), "{renewals:?}");
+}
+
+#[tokio::test]
+async fn a_waiting_claim_ends_with_the_server() {
+    let (host, _) = begin().await;
+    let worker = host.worker().await;
+    let wish = serde_json::to_value(wish(1)).expect("it is JSON");
+    let waiting = host.ask(ask("POST", "/internal/v1/claim").token(&worker).json(&wish));
+    host.shutdown.cancel();
+    assert_eq!(waiting.await.expect(200).json(), json!([]));
+}
+
+#[tokio::test]
+async fn bodies_that_are_none_are_refused() {
+    let (host, admin) = begin().await;
+    trigger(&host, &admin, "r").await;
+    let worker = host.worker().await;
+    host.ask(ask("POST", "/internal/v1/claim").token(&worker).body("application/json", "{")).await.expect(400);
+    let work = claimed(&host, &worker).await.remove(0);
+    host.ask(as_attempt(&work, "call").json(&json!({ "call": "format_disk" }))).await.expect(400);
+    host.ask(as_attempt(&work, "finish").header("content-length", "10737418240")).await.expect(413);
+}
