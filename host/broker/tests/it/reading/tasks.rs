@@ -14,6 +14,8 @@ use serde_json::json;
 
 use super::{all, by, is_not_found, know_one, names};
 
+use TaskInstanceState::{Failed, Queued, Success};
+
 fn task(id: &str) -> TaskId {
     id.parse().expect("a task id")
 }
@@ -67,13 +69,13 @@ on_both! {
         let (every, none) = (Scope::default(), TaskInstanceFilter::default);
         assert_eq!(found(&of_run, none()).await, ["z", "b", "c"]);
         assert_eq!(found(&every, none()).await, ["z", "b", "c", "a"]);
-        let waiting = vec![TaskInstanceState::None, TaskInstanceState::Failed];
+        let waiting = vec![TaskInstanceState::None, Failed];
         assert_eq!(found(&every, TaskInstanceFilter { state: waiting, ..none() }).await, ["c"]);
         assert_eq!(found(&every, TaskInstanceFilter { task_id: Some("b".into()), ..none() }).await, ["b"]);
         let of_task = Scope { task: Some(task("b")), ..of_run.clone() };
         assert_eq!(found(&of_task, none()).await, ["b"]);
         let wide = TaskInstanceFilter {
-            state: vec![TaskInstanceState::Success],
+            state: vec![Success],
             task_id: Some("z".to_owned()),
             task_display_name_pattern: Some("Z".to_owned()),
             dag_id_pattern: Some("t".to_owned()),
@@ -103,7 +105,6 @@ on_both! {
             let page = stage.local.task_instance_tries(&stage.tenant, (&dag, &run), (&a, None)).await.expect("the tries");
             page.entries.iter().map(|one| (one.try_number, one.state)).collect::<Vec<_>>()
         };
-        use TaskInstanceState::{Failed, Queued, Success};
         assert_eq!(tries().await, [(1, Some(Queued))]);
         let work = stage.claim_one().await;
         stage.clock.advance(Duration::from_secs(2));
