@@ -1,4 +1,5 @@
-//! Who may call a route: the token's signature, its revocation, its role. Routes say what they need, handlers get who asks.
+//! Who may call a route: the token's signature, its revocation, its role. Routes say what they need, handlers get who
+//! asks.
 
 use std::time::Duration;
 

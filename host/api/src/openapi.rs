@@ -10,8 +10,8 @@ use crate::routes;
 #[openapi(
     info(
         title = "flow-host",
-        description = "Apache Airflow's REST API v2 in names, payloads and status codes, and what flow-host adds to it. \
-                       The tenant is that of the token."
+        description = "Apache Airflow's REST API v2 in names, payloads and status codes, and what flow-host adds to \
+                       it. The tenant is that of the token."
     ),
     components(schemas(ProblemBody))
 )]

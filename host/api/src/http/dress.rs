@@ -48,3 +48,20 @@ pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Response {
     tracing::error!(panic = text.unwrap_or("of an unknown kind"), "a request panicked");
     Problem::internal().into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use axum::http::StatusCode;
+
+    use super::panicked;
+
+    #[tokio::test]
+    async fn a_panic_says_nothing_of_itself() {
+        let response = panicked(Box::new("the secret is 42"));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = to_bytes(response.into_body(), 4_096).await.expect("a short body");
+        let text = String::from_utf8_lossy(&body);
+        assert!(!text.contains("42"), "{text}");
+    }
+}

@@ -2,12 +2,13 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use flow_broker::Cleared;
 use flow_model::rest::clearing::ClearDagRun;
 use flow_model::rest::dag_runs::{DagRun, DagRunFilter, DagRunPatch, TriggerDagRun};
 use flow_model::rest::{Dates, Scope};
 use flow_model::roles::Role;
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::Routes;
@@ -118,16 +119,26 @@ async fn delete_dag_run(
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/clear",
     tag = "DagRun",
     params(RunPath),
-    responses((status = 200, body = DagRun, description = "The run as it is now"), (status = 200, body = TaskInstances, description = "What would run again, with `dry_run`")),
+    responses((status = 200, body = ClearedRun)),
 )]
 async fn clear_dag_run(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<RunPath>,
     Json(body): Json<ClearDagRun>,
-) -> Result<Response, Problem> {
-    Ok(match api.broker.clear_run(&actor, &path.dag_id, &path.dag_run_id, body).await? {
-        Cleared::Rehearsed(instances) => Json(TaskInstances::from(instances)).into_response(),
-        Cleared::Done(run) => Json(*run).into_response(),
-    })
+) -> Result<Json<ClearedRun>, Problem> {
+    Ok(Json(match api.broker.clear_run(&actor, &path.dag_id, &path.dag_run_id, body).await? {
+        Cleared::Rehearsed(instances) => ClearedRun::Rehearsed(instances.into()),
+        Cleared::Done(run) => ClearedRun::Done(run),
+    }))
+}
+
+/// What clearing a run came to, as Airflow answers it.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum ClearedRun {
+    /// With `dry_run`: what would run again.
+    Rehearsed(TaskInstances),
+    /// The run as it is now.
+    Done(Box<DagRun>),
 }

@@ -63,7 +63,14 @@ struct WhoseQuery {
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/logs/{try_number}",
     tag = "Task Instance",
     params(LogPath, LogQuery, WhoseQuery),
-    responses((status = 200, content((TaskLog = "application/json"), (LogMessage = "application/x-ndjson"), (LogMessage = "text/event-stream")))),
+    responses((
+        status = 200,
+        content(
+            (TaskLog = "application/json"),
+            (LogMessage = "application/x-ndjson"),
+            (LogMessage = "text/event-stream"),
+        ),
+    )),
 )]
 async fn get_log(
     State(api): State<Api>,

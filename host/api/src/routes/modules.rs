@@ -96,7 +96,10 @@ async fn get_module_versions(
     tag = "Module",
     params(ModulePath),
     request_body(content = Vec<u8>, content_type = "application/wasm", description = "The component's bytes"),
-    responses((status = 201, body = UploadedModule, description = "It is a new version"), (status = 200, body = UploadedModule, description = "The current version has the same bytes")),
+    responses(
+        (status = 201, body = UploadedModule, description = "It is a new version"),
+        (status = 200, body = UploadedModule, description = "The newest version has the same bytes"),
+    ),
 )]
 async fn post_module(
     State(api): State<Api>,
