@@ -5,17 +5,17 @@ use flow_tests::{Host, Options};
 use tempfile::TempDir;
 
 /// A host on one of the databases. Its data goes when this is dropped.
-pub struct Stage {
+pub(crate) struct Stage {
     /// The host.
-    pub host: Host,
+    pub(crate) host: Host,
     /// How it was started.
-    pub options: Options,
+    pub(crate) options: Options,
     _data: TempDir,
 }
 
 /// Which database a scenario runs on.
 #[derive(Debug, Clone, Copy)]
-pub enum Database {
+pub(crate) enum Database {
     /// In the data directory.
     Sqlite,
     /// On a server that all scenarios share, each in a database of its own.
@@ -24,7 +24,7 @@ pub enum Database {
 
 impl Database {
     /// A host on a new database.
-    pub fn stage(self, flags: &[&str]) -> Stage {
+    pub(crate) fn stage(self, flags: &[&str]) -> Stage {
         let data = tempfile::tempdir().expect("a folder for the data");
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let options = Options { data: data.path().join("data"), database_url: self.url(), flags };

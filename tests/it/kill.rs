@@ -1,6 +1,6 @@
 //! The process is killed in the middle of a run, more than once; afterwards the run completes, and every result is there once.
 
-use flow_tests::{Client, component};
+use flow_tests::{Client, Host, Options, component};
 use serde_json::json;
 
 use crate::database::{Database, on_both_databases};
@@ -9,7 +9,8 @@ use crate::pipeline::{prepare_etl, weather};
 on_both_databases!(
     a_killed_host_completes_its_runs,
     a_host_killed_before_a_retry_still_retries,
-    an_upload_outlives_a_kill
+    an_upload_outlives_a_kill,
+    an_upload_that_was_not_parsed_yet_is_parsed_later,
 );
 
 /// The tasks of the run that are in one of these states.
@@ -73,4 +74,21 @@ async fn an_upload_outlives_a_kill(database: Database) {
     let run = tenant.trigger("hello", json!({ "name": "Ada" })).await;
     assert_eq!(tenant.wait("hello", &run).await, "success");
     assert_eq!(tenant.result("hello", &run, "tell").await, "Hello, Ada! (8 letters)");
+}
+
+async fn an_upload_that_was_not_parsed_yet_is_parsed_later(database: Database) {
+    let stage = database.stage(&["--workers", "0"]);
+    let tenant = stage.host.tenant("acme").await;
+    let token = tenant.token().to_owned();
+    let versions = "/api/v2/modules/hello/versions";
+    let uploader = tenant.clone();
+    let upload = tokio::spawn(async move { uploader.upload("hello", component("hello")).await });
+    while tenant.get(versions).await.body["versions"][0]["state"] != "parsing" {}
+    upload.abort();
+    stage.host.kill();
+    let host = Host::start(Options { flags: Vec::new(), ..stage.options });
+    let tenant = Client::new(host.url(), &token);
+    while tenant.get(versions).await.expect(200)["versions"][0]["state"] != "ready" {}
+    let run = tenant.trigger("hello", json!({})).await;
+    assert_eq!(tenant.wait("hello", &run).await, "success");
 }

@@ -1,4 +1,4 @@
-//! Workers in processes of their own, over HTTP, that know of no database.
+//! Workers in processes of their own: over HTTP, where they know of no database, and beside the database.
 
 use std::path::Path;
 use std::process::{Child, Command};
@@ -20,21 +20,23 @@ impl RemoteWorker {
         let folder = stage.options.data.parent().expect("the data has a parent");
         let token = stage.host.administrator().post("/api/v2/tokens/workers", &json!({ "subject": name })).await;
         let token = token.expect(201)["access_token"].as_str().expect("a token").to_owned();
-        let file = folder.join(format!("{name}.token"));
+        let (file, data) = (folder.join(format!("{name}.token")), folder.join(name));
         std::fs::write(&file, token).expect("the token can be written");
-        Self(Self::spawn(stage, &file, &folder.join(name), flags))
+        let door = ["--server", stage.host.url(), "--token-file", text(&file), "--data-dir", text(&data)];
+        Self::spawn(&[&door, flags].concat())
     }
 
-    fn spawn(stage: &Stage, token: &Path, data: &Path, flags: &[&str]) -> Child {
-        Command::new(binary())
-            .env_clear()
-            .args(["worker", "--server", stage.host.url(), "--token-file"])
-            .arg(token)
-            .arg("--data-dir")
-            .arg(data)
-            .args(flags)
-            .spawn()
-            .expect("the worker starts")
+    /// Starts a worker that reaches the database itself.
+    fn beside(stage: &Stage) -> Self {
+        let url = stage.options.database_url.as_deref().expect("a database that can be shared");
+        let key = stage.options.data.join("master-key");
+        let data = stage.options.data.with_extension("worker");
+        Self::spawn(&["--database-url", url, "--master-key-file", text(&key), "--data-dir", text(&data)])
+    }
+
+    fn spawn(flags: &[&str]) -> Self {
+        let worker = Command::new(binary()).env_clear().arg("worker").args(flags).spawn();
+        Self(worker.expect("the worker starts"))
     }
 
     /// Asks it to stop in good order and waits until it has.
@@ -51,6 +53,21 @@ impl Drop for RemoteWorker {
         drop(self.0.kill());
         drop(self.0.wait());
     }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("the path is UTF-8")
+}
+
+#[tokio::test]
+async fn a_worker_beside_the_database_runs_everything() {
+    let stage = Database::Postgres.stage(&["--workers", "0"]);
+    let tenant = stage.host.tenant("acme").await;
+    let worker = RemoteWorker::beside(&stage);
+    prepare_etl(&tenant).await;
+    let run = tenant.trigger("etl", weather()).await;
+    assert_eq!(tenant.wait("etl", &run).await, "success");
+    worker.stop();
 }
 
 async fn a_remote_worker_runs_everything(database: Database) {

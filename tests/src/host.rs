@@ -101,12 +101,21 @@ impl Host {
         self.process.wait().expect("the process can be waited for")
     }
 
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
     /// Ends it as a power cut would, and starts another one on the same data.
     #[must_use]
     pub fn kill_and_restart(mut self) -> Self {
+        self.end();
+        Self::start(self.options.clone())
+    }
+
+    fn end(&mut self) {
         self.process.kill().expect("the process can be killed");
         self.process.wait().expect("the process can be waited for");
-        Self::start(self.options.clone())
     }
 }
 

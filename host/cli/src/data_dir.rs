@@ -37,7 +37,7 @@ impl DataDir {
 
     /// The first of `base/NAME-1`, `base/NAME-2`, … that no other process uses.
     pub(crate) fn open_one_of(base: &Path, name: &str) -> Result<Self, Failure> {
-        make_private(base)?;
+        make(base)?;
         for number in 1_u32.. {
             if let Some(dir) = Self::try_open(&base.join(format!("{name}-{number}")))? {
                 return Ok(dir);
@@ -102,9 +102,14 @@ impl DataDir {
     }
 }
 
+/// Makes a directory if there is none.
+fn make(path: &Path) -> Result<(), Failure> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| unusable(path, &error))
+}
+
 /// Makes a directory that others cannot look into, or sees that an existing one is.
 fn make_private(path: &Path) -> Result<(), Failure> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| unusable(path, &error))?;
+    make(path)?;
     let mode = fs::metadata(path).map_err(|error| unusable(path, &error))?.permissions().mode();
     if mode.trailing_zeros() >= GROUP_AND_OTHERS {
         return Ok(());
