@@ -1,6 +1,7 @@
 //! The types of settings that have more shape than a text or a number.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 /// A text is not of the shape that a setting needs; the setting itself knows what to say.
@@ -24,10 +25,11 @@ impl FromStr for HostPort {
 
     fn from_str(text: &str) -> Result<Self, Misfit> {
         let (host, port) = text.rsplit_once(':').ok_or(Misfit)?;
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let named = bare.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok()) || !host.contains(':');
-        let ok = !host.is_empty() && named && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok();
-        if ok { Ok(Self(text.to_owned())) } else { Err(Misfit) }
+        let fits = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(bare) => bare.parse::<Ipv6Addr>().is_ok(),
+            None => !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "[]:/".contains(c)),
+        };
+        if fits && port.parse::<u16>().is_ok() { Ok(Self(text.to_owned())) } else { Err(Misfit) }
     }
 }
 
