@@ -64,7 +64,7 @@ pub(crate) async fn wall(tenant: &Client, dag: &str, repeat: Repeat) -> Vec<f64>
     measured
 }
 
-/// From sending the trigger to hearing, over `/events`, that the first task runs, in milliseconds.
+/// From sending the trigger to hearing, over `/api/v2/events`, that the first task runs, in milliseconds.
 pub(crate) async fn start_latencies(tenant: &Client, repeat: Repeat) -> Vec<f64> {
     let mut events = Box::pin(events(tenant).await);
     let mut measured = Vec::new();
@@ -109,7 +109,7 @@ async fn check(tenant: &Client, dag: &str, run: &str, tasks: usize) {
 
 /// The tenant's state changes, as they arrive.
 async fn events(tenant: &Client) -> impl Stream<Item = Value> + use<> {
-    let request = tenant.request(reqwest::Method::GET, &"/events");
+    let request = tenant.request(reqwest::Method::GET, &"/api/v2/events");
     let response = request.send().await.expect("an answer").error_for_status().expect("200");
     let mut rest = String::new();
     response.bytes_stream().flat_map(move |chunk| {
