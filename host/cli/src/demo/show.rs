@@ -21,13 +21,13 @@ pub(super) async fn run(printer: Printer, member: &Member, triggered: &Triggered
     let mut rows = Vec::new();
     for task in member.tasks(triggered).await? {
         let name = task["task_id"].as_str().unwrap_or_default();
-        let result = member.result(triggered, name).await?.map(|value| shorten(&text(&value)));
+        let result = member.result(triggered, name).await?.unwrap_or_else(|| task["error_message"].clone());
         rows.push(json!({
             "task": name,
             "state": task["state"],
             "try": task["try_number"],
             "seconds": task["duration"].as_f64().map(|seconds| format!("{seconds:.3}")),
-            "result": result,
+            "result": shorten(&text(&result)),
         }));
     }
     printer.show(&Answer::Rows(rows, &["task", "state", "try", "seconds", "result"]))?;
