@@ -20,15 +20,17 @@ impl LocalBroker {
         if request.slots == 0 {
             return Err(BrokerError::Invalid("slots must be at least 1".to_owned()));
         }
-        let rows = self.inner.committer.claim(request).await.map_err(|refusal| refusal.about(AttemptId(nil())))?;
-        if rows.is_empty() {
+        let share = self.inner.committer.claim(request).await.map_err(|refusal| refusal.about(AttemptId(nil())))?;
+        if share.rows().is_empty() {
             return Ok(Vec::new());
         }
-        self.brief(rows).await.map_err(|error| Refusal::from(&error).about(AttemptId(nil())))
+        let work = self.brief(share.rows()).await.map_err(|error| Refusal::from(&error).about(AttemptId(nil())))?;
+        share.keep();
+        Ok(work)
     }
 
     /// Puts leased work together. What turns out not to be runnable is ended here and not handed out.
-    async fn brief(&self, rows: Vec<WorkRow>) -> Result<Vec<Work>, StoreError> {
+    async fn brief(&self, rows: &[WorkRow]) -> Result<Vec<Work>, StoreError> {
         let mut db = self.inner.store.read().await?;
         let tasks: Vec<TaskKey> = rows.iter().filter_map(|row| task_of(row).map(|(key, _)| key)).collect();
         let briefing = Briefing::load(&mut db, &self.inner.engine, &tasks).await?;
@@ -36,14 +38,14 @@ impl LocalBroker {
         let mut ready = Vec::with_capacity(rows.len());
         for row in rows {
             let work = match &row.kind {
-                WorkKind::Task { key, try_number } => task_work(&briefing, &row, (*key, *try_number), limits),
-                WorkKind::Parse { .. } => Ok(self.parse_work(&mut db, &row, limits).await?),
+                WorkKind::Task { key, try_number } => task_work(&briefing, row, (*key, *try_number), limits),
+                WorkKind::Parse { .. } => Ok(self.parse_work(&mut db, row, limits).await?),
             };
             match work {
                 Ok(Some(work)) => ready.push(work),
                 // Its run or module was deleted a moment ago, and the row with it.
                 Ok(None) => {}
-                Err(refused) => self.refuse_to_run(&row, refused).await,
+                Err(refused) => self.refuse_to_run(row, refused).await,
             }
         }
         Ok(ready)

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use flow_model::ids::{AttemptId, EntryKey, RunKey, TenantId};
 use flow_model::port::{ClaimRequest, Report};
 use flow_store::log::LogChunk;
-use flow_store::work::WorkRow;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::create::NewRun;
@@ -24,6 +23,7 @@ mod execute;
 
 use ask::Ask;
 pub(crate) use ask::Refusal;
+pub(crate) use claims::Share;
 
 /// A task attempt begins.
 pub(crate) struct Start {
@@ -55,7 +55,7 @@ pub(crate) struct Push {
 }
 
 enum Request {
-    Create(Ask<NewRun, RunKey>),
+    Create(Box<Ask<NewRun, RunKey>>),
     Start(Ask<Start, ()>),
     Finish(Ask<Finish, ()>),
     Push(Ask<Push, ()>),
@@ -63,6 +63,8 @@ enum Request {
     Claim(claims::Claimer),
     /// Work was offered by a transaction of somebody else.
     Stocked,
+    /// Leased work never reached its worker.
+    Return(Vec<AttemptId>),
 }
 
 /// How verbs reach the committer. Cloning it is cheap; the committer ends when the last clone is gone.
@@ -76,12 +78,12 @@ impl Committer {
     /// Starts the committer.
     pub(crate) fn start(engine: Arc<Engine>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(desk::serve(engine, receiver));
+        tokio::spawn(desk::serve(engine, receiver, sender.downgrade()));
         Self(sender)
     }
 
     pub(crate) async fn create(&self, run: NewRun) -> Result<RunKey, Refusal> {
-        self.ask(run, Request::Create).await
+        self.ask(run, |ask| Request::Create(Box::new(ask))).await
     }
 
     pub(crate) async fn begin(&self, start: Start) -> Result<(), Refusal> {
@@ -101,7 +103,7 @@ impl Committer {
     }
 
     /// Leases work; empty if none came in time.
-    pub(crate) async fn claim(&self, request: ClaimRequest) -> Result<Vec<WorkRow>, Refusal> {
+    pub(crate) async fn claim(&self, request: ClaimRequest) -> Result<Share, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.send(Request::Claim(claims::Claimer::new(request, reply))).await?;
         answer.await.unwrap_or_else(|_| Err(Refusal::closing()))

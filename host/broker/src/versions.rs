@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use flow_model::dag::DagSpec;
 use flow_model::graph::{Graph, TaskIndex};
-use flow_model::ids::{DagId, DagVersionId, Digest, TenantId};
+use flow_model::ids::{DagVersionId, Digest, TenantId};
 use flow_model::uses::Uses;
 use flow_store::{Session, StoreError, dag_version};
 use lru::LruCache;
@@ -13,8 +13,6 @@ use lru::LruCache;
 #[derive(Debug)]
 pub(crate) struct Version {
     pub(crate) id: DagVersionId,
-    pub(crate) dag_id: DagId,
-    pub(crate) number: u32,
     /// The component that runs its tasks.
     pub(crate) digest: Digest,
     pub(crate) graph: Graph,
@@ -60,7 +58,7 @@ impl Versions {
             dag_version::find(db, tenant, id).await?.ok_or_else(|| broken(format!("there is no version {id}")))?;
         let spec: DagSpec = serde_json::from_str(&row.spec).map_err(|error| broken(error.to_string()))?;
         let graph = Graph::build(spec).map_err(|error| broken(error.to_string()))?;
-        let version = Arc::new(Version { id, dag_id: row.dag_id, number: row.number, digest: row.digest, graph });
+        let version = Arc::new(Version { id, digest: row.digest, graph });
         self.keep(Arc::clone(&version));
         Ok(version)
     }

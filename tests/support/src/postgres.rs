@@ -63,6 +63,8 @@ impl Postgres {
         }
         let mut command = as_user(Command::new("sh"), user);
         command.arg("-c").arg(KEEPER).arg("keeper").arg(&directory).arg(&binaries).current_dir(&directory);
+        // In a process group of its own it outlives whoever ends this one, and cleans up.
+        command.process_group(0);
         let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell can be started");
         let mut line = String::new();
         let output = keeper.stdout.take().expect("standard output is piped");

@@ -18,6 +18,8 @@ pub(super) struct Batch {
     pub(super) finishes: Vec<Ask<Finish, ()>>,
     pub(super) pushes: Vec<Ask<Push, ()>>,
     pub(super) logs: Vec<Ask<LogChunk, ()>>,
+    /// Leases to give back. Nobody waits for an answer.
+    pub(super) returns: Vec<AttemptId>,
     attempts: HashSet<AttemptId>,
     bytes: usize,
 }
@@ -30,7 +32,8 @@ const MAX_BYTES: usize = 8 << 20;
 
 impl Batch {
     pub(super) fn len(&self) -> usize {
-        self.creates.len() + self.starts.len() + self.finishes.len() + self.pushes.len() + self.logs.len()
+        let asks = self.creates.len() + self.starts.len() + self.finishes.len() + self.pushes.len() + self.logs.len();
+        asks + usize::from(!self.returns.is_empty())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -48,11 +51,12 @@ impl Batch {
         }
         self.bytes += bytes;
         match request {
-            Request::Create(ask) => self.creates.push(ask),
+            Request::Create(ask) => self.creates.push(*ask),
             Request::Start(ask) => self.starts.push(ask),
             Request::Finish(ask) => self.finishes.push(ask),
             Request::Push(ask) => self.pushes.push(ask),
             Request::Log(ask) => self.logs.push(ask),
+            Request::Return(mut attempts) => self.returns.append(&mut attempts),
             Request::Claim(_) | Request::Stocked => {}
         }
         Ok(())
@@ -61,6 +65,9 @@ impl Batch {
     /// The same verbs, each in a batch of its own.
     pub(super) fn split(self) -> Vec<Self> {
         let mut singles = Vec::with_capacity(self.len());
+        if !self.returns.is_empty() {
+            singles.push(Self { returns: self.returns, ..Self::default() });
+        }
         singles.extend(self.creates.into_iter().map(|ask| Self { creates: vec![ask], ..Self::default() }));
         singles.extend(self.starts.into_iter().map(|ask| Self { starts: vec![ask], ..Self::default() }));
         singles.extend(self.pushes.into_iter().map(|ask| Self { pushes: vec![ask], ..Self::default() }));
@@ -96,7 +103,7 @@ fn weigh(request: &Request) -> (Option<AttemptId>, usize) {
         Request::Finish(ask) => (Some(ask.verb.attempt), value_bytes(&ask.verb.report.end)),
         Request::Push(ask) => (Some(ask.verb.attempt), ask.verb.value.len()),
         Request::Log(ask) => (None, ask.verb.lines.len()),
-        Request::Claim(_) | Request::Stocked => (None, 0),
+        Request::Claim(_) | Request::Stocked | Request::Return(_) => (None, 0),
     }
 }
 

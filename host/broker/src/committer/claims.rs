@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use flow_model::ids::TenantId;
+use flow_model::ids::{AttemptId, TenantId};
 use flow_model::port::{ClaimRequest, TenantScope};
 use flow_store::work::{self, WorkRow};
 use flow_store::{Session, StoreError};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::Request;
 use super::ask::Refusal;
 use crate::engine::Engine;
 
@@ -17,7 +18,36 @@ use crate::engine::Engine;
 pub(super) struct Claimer {
     request: ClaimRequest,
     deadline: Instant,
-    reply: oneshot::Sender<Result<Vec<WorkRow>, Refusal>>,
+    reply: oneshot::Sender<Result<Share, Refusal>>,
+}
+
+/// Leased work on its way to a worker. If it is dropped before it is kept, because the worker has gone or the work could
+/// not be put together, it goes back into the queue at once.
+#[derive(Default)]
+pub(crate) struct Share {
+    rows: Vec<WorkRow>,
+    home: Option<mpsc::WeakSender<Request>>,
+}
+
+impl Share {
+    pub(crate) fn rows(&self) -> &[WorkRow] {
+        &self.rows
+    }
+
+    /// The worker has it: from here on only its lease protects it.
+    pub(crate) fn keep(mut self) {
+        self.home = None;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let Some(home) = self.home.take().and_then(|home| home.upgrade()) else { return };
+        let attempts: Vec<AttemptId> = self.rows.iter().map(|row| row.attempt).collect();
+        if !attempts.is_empty() && home.try_send(Request::Return(attempts)).is_err() {
+            tracing::warn!("leased work could not be given back; it is offered again when its lease expires");
+        }
+    }
 }
 
 /// The most slots that one claim is served.
@@ -26,7 +56,7 @@ const MAX_SLOTS: u32 = 1_024;
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
 impl Claimer {
-    pub(super) fn new(request: ClaimRequest, reply: oneshot::Sender<Result<Vec<WorkRow>, Refusal>>) -> Self {
+    pub(super) fn new(request: ClaimRequest, reply: oneshot::Sender<Result<Share, Refusal>>) -> Self {
         let wait = Duration::from_millis(request.wait_ms).min(MAX_WAIT);
         Self { request, deadline: Instant::now() + wait, reply }
     }
@@ -61,7 +91,9 @@ impl Claims {
         let (late, waiting) = self.0.drain(..).partition(|claimer| claimer.deadline <= now);
         self.0 = waiting;
         let late: VecDeque<Claimer> = late;
-        late.into_iter().for_each(|claimer| drop(claimer.reply.send(Ok(Vec::new()))));
+        for claimer in late {
+            drop(claimer.reply.send(Ok(Share::default())));
+        }
     }
 
     /// Answers everybody that there is a reason why not.
@@ -81,7 +113,9 @@ impl Claims {
             self.lease_within(db, &scope, &alike, &mut handout).await?;
         }
         for (claimer, share) in self.0.iter().zip(&mut handout.shares) {
-            share.iter_mut().for_each(|work| work.lease = Some((claimer.request.worker, until)));
+            for work in share {
+                work.lease = Some((claimer.request.worker, until));
+            }
         }
         let taken: Vec<WorkRow> = handout.shares.iter().flatten().cloned().collect();
         if !taken.is_empty() {
@@ -95,7 +129,7 @@ impl Claims {
         &self,
         db: &mut Session,
         scope: &TenantScope,
-        claimers: &Vec<usize>,
+        claimers: &[usize],
         handout: &mut Handout,
     ) -> Result<(), StoreError> {
         let wanted: u32 = claimers.iter().map(|&at| self.0[at].slots()).sum();
@@ -106,7 +140,7 @@ impl Claims {
         };
         let mut found = work::next(db, wanted, tenants).await?.into_iter();
         handout.drained &= found.len() < wanted as usize;
-        let mut open = claimers.clone();
+        let mut open = claimers.to_owned();
         while !open.is_empty() {
             for &at in &open {
                 let Some(work) = found.next() else { return Ok(()) };
@@ -118,7 +152,7 @@ impl Claims {
     }
 
     /// Answers those who got something; the others go on waiting.
-    pub(super) fn hand_out(&mut self, handout: Handout, engine: &Engine) {
+    pub(super) fn hand_out(&mut self, handout: Handout, engine: &Engine, home: &mpsc::WeakSender<Request>) {
         let waiting = std::mem::take(&mut self.0);
         for (claimer, share) in waiting.into_iter().zip(handout.shares) {
             if share.is_empty() {
@@ -126,8 +160,7 @@ impl Claims {
                 continue;
             }
             share.iter().filter_map(|work| work.turn).for_each(|turn| engine.handed(turn));
-            // If nobody waits any more the lease expires, and the work is offered again.
-            drop(claimer.reply.send(Ok(share)));
+            drop(claimer.reply.send(Ok(Share { rows: share, home: Some(home.clone()) })));
         }
     }
 }

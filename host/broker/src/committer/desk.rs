@@ -17,13 +17,14 @@ const POLL_SHARED: Duration = Duration::from_secs(1);
 /// The same where this process is the only one to offer work.
 const POLL_ALONE: Duration = Duration::from_secs(10);
 
-pub(super) async fn serve(engine: Arc<Engine>, mut requests: mpsc::Receiver<Request>) {
+pub(super) async fn serve(engine: Arc<Engine>, mut requests: mpsc::Receiver<Request>, home: mpsc::WeakSender<Request>) {
     let mut desk = Desk {
         poll: if engine.store.is_shared() { POLL_SHARED } else { POLL_ALONE },
         engine,
         claims: Claims::default(),
         inbox: Vec::new(),
         stocked: true,
+        home,
     };
     while desk.gather(&mut requests).await {
         let batch = desk.sort();
@@ -39,6 +40,8 @@ struct Desk {
     inbox: Vec<Request>,
     /// There may be claimable work.
     stocked: bool,
+    /// Where leased work goes that does not reach its worker.
+    home: mpsc::WeakSender<Request>,
 }
 
 impl Desk {
@@ -74,7 +77,12 @@ impl Desk {
             match request {
                 Request::Claim(claimer) => self.claims.push(claimer),
                 Request::Stocked => self.stocked = true,
-                Request::Create(_) | Request::Start(_) | Request::Finish(_) | Request::Push(_) | Request::Log(_) => {
+                Request::Create(_)
+                | Request::Start(_)
+                | Request::Finish(_)
+                | Request::Push(_)
+                | Request::Log(_)
+                | Request::Return(_) => {
                     if let Err(request) = batch.admit(request) {
                         self.inbox.push(request);
                     }
@@ -121,7 +129,7 @@ impl Desk {
         tx.commit().await?;
         self.stocked = handout.as_ref().map_or(stocked, |handout| !handout.drained);
         if let Some(handout) = handout {
-            self.claims.hand_out(handout, &engine);
+            self.claims.hand_out(handout, &engine, &self.home);
         }
         if written.delays {
             engine.due.notify_one();

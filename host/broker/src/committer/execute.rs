@@ -22,6 +22,10 @@ impl Batch {
     pub(super) async fn execute(&mut self, db: &mut Session, engine: &Engine) -> Result<Written, StoreError> {
         let mut written = self.execute_creates(db, engine).await?;
         self.execute_logs(db).await?;
+        if !self.returns.is_empty() {
+            work::give_back(db, &self.returns).await?;
+            written.offers = true;
+        }
         written.merge(self.execute_steps(db, engine).await?);
         Ok(written)
     }
@@ -147,10 +151,10 @@ impl<'e> Steps<'e> {
             task.error = failure(end);
         });
         self.plan.apply(key, transition);
-        if let Some(value) = returned(end) {
-            if let Ok(name) = RETURN_VALUE.parse::<EntryKey>() {
-                self.plan.put_xcom(NewXcom { tenant, task: key, key: name, value });
-            }
+        if let Some(value) = returned(end)
+            && let Ok(name) = RETURN_VALUE.parse::<EntryKey>()
+        {
+            self.plan.put_xcom(NewXcom { tenant, task: key, key: name, value });
         }
         Ok(())
     }

@@ -182,7 +182,7 @@ impl Parsed<'_> {
         let latest = dag_version::latest(db, tenant, &dag_id).await?;
         let number = latest.as_ref().map_or(1, |latest| latest.number + 1);
         if let Some(latest) = latest.filter(|latest| latest.spec == spec && latest.digest == self.digest) {
-            return Ok(Version { id: latest.id, dag_id, number: latest.number, digest: self.digest, graph });
+            return Ok(Version { id: latest.id, digest: self.digest, graph });
         }
         let id = DagVersionId::mint(self.now, self.inner.random());
         let row = VersionRow {
@@ -197,7 +197,7 @@ impl Parsed<'_> {
             created_at: self.now,
         };
         dag_version::insert(db, &row).await?;
-        Ok(Version { id, dag_id, number, digest: self.digest, graph })
+        Ok(Version { id, digest: self.digest, graph })
     }
 
     async fn outline(&self, db: &mut Session, graphs: &[Graph]) -> Result<Outline, StoreError> {

@@ -1,6 +1,7 @@
 //! The broker through its port and its services, on both databases.
 
 mod advancing;
+mod changes;
 mod contract;
 mod reading;
 mod recovery;

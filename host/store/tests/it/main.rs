@@ -1,0 +1,6 @@
+//! The store's functions on both databases, and the two schemas against each other.
+
+mod queue;
+mod rows;
+mod schema;
+mod seed;
