@@ -88,6 +88,7 @@ impl ServiceError {
     }
 
     /// There is no `kind` of this name.
+    #[expect(clippy::needless_pass_by_value, reason = "ids are passed as they are, references and texts alike")]
     pub fn not_found(kind: &'static str, name: impl ToString) -> Self {
         Self::NotFound { kind, name: name.to_string() }
     }

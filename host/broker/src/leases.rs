@@ -57,7 +57,7 @@ impl LocalBroker {
             }
             let lost = tasks.into_iter().map(|(attempt, _)| self.lose(attempt));
             let refusals = futures::future::join_all(lost).await;
-            if let Some(Refusal::Unavailable(reason)) = refusals.into_iter().filter_map(Result::err).next() {
+            if let Some(Refusal::Unavailable(reason)) = refusals.into_iter().find_map(Result::err) {
                 return Err(StoreError::Unavailable(reason));
             }
             if !more {

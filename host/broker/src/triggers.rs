@@ -103,7 +103,7 @@ impl LocalBroker {
                     return Err(refusal.into());
                 }
             }
-            let suffix: String = self.inner.random::<4>().iter().map(|byte| format!("{byte:02x}")).collect();
+            let suffix = format!("{:08x}", u32::from_be_bytes(self.inner.random()));
             run_id = format!("{}_{suffix}", manual_run_id(trigger.logical_date.unwrap_or(now))).parse()?;
         }
         Err(ServiceError::Unavailable("no free run id was found".to_owned()))
@@ -157,7 +157,6 @@ impl LocalBroker {
         let id_taken = run::find(&mut db, &row.tenant, &row.dag_id, &row.run_id).await?.is_some();
         let dag = row.dag_id.as_str();
         match (id_taken, made_up, row.logical_date) {
-            (true, true, None) => Ok(()),
             (true, false, _) => Err(ServiceError::conflict(
                 format!("DAG run {:?}", row.run_id.as_str()),
                 format!("DAG {dag:?} has a run of this id already; choose another dag_run_id"),
@@ -166,8 +165,8 @@ impl LocalBroker {
                 format!("logical date {date}"),
                 format!("DAG {dag:?} has a run for this logical date already; choose another or clear that run"),
             )),
-            // Whoever held the id was deleted in the meantime.
-            (false, _, None) => Ok(()),
+            // The id was made up, or whoever held it was deleted in the meantime.
+            (true, true, None) | (false, _, None) => Ok(()),
         }
     }
 }

@@ -149,8 +149,8 @@ pub async fn runs_are_reached_as_declared<B: Broker>(stage: Stage<B>) {
     assert_eq!(stage.port.call(&work.grant, trigger("other")).await, Err(CallError::Conflict));
     assert_eq!(stage.port.call(&work.grant, trigger("others")).await, Err(CallError::NotFound));
     assert_eq!(stage.port.call(&work.grant, trigger("caller")).await, Err(CallError::Denied));
-    let state = Call::RunState { dag: other.clone(), run_id: "mine".parse().expect("a run id") };
-    assert_eq!(stage.port.call(&work.grant, state).await, Ok(Reply::RunState(RunState::Running)));
+    let foreign = Call::RunState { dag: other.clone(), run_id: "mine".parse().expect("a run id") };
+    assert_eq!(stage.port.call(&work.grant, foreign).await, Ok(Reply::RunState(RunState::Running)));
     let own = Call::RunState { dag: dag.clone(), run_id: run };
     assert_eq!(stage.port.call(&work.grant, own).await, Ok(Reply::RunState(RunState::Running)));
     let count = Call::RunCounts { dag: other, states: vec![RunState::Running] };

@@ -1,5 +1,7 @@
 //! What the tests of several rooms share: throw-away databases, a settable clock, a worker without a sandbox.
 
+#![expect(clippy::missing_panics_doc, reason = "whatever goes wrong here fails the test, and panics to say so")]
+
 mod clock;
 pub mod contract;
 mod postgres;

@@ -39,20 +39,12 @@ const WHAT_TO_INSTALL: &str = "no PostgreSQL server programs (initdb, pg_ctl, cr
 
 impl Postgres {
     /// The server of this test binary, started on first use.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be started; the message says what to install.
     pub fn shared() -> &'static Self {
         static SERVER: OnceLock<Postgres> = OnceLock::new();
         SERVER.get_or_init(Self::start)
     }
 
     /// Starts a server.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be started; the message says what to install.
     pub fn start() -> Self {
         let binaries = find_binaries().expect(WHAT_TO_INSTALL);
         // A short path: the name of a Unix socket is at most 107 bytes long.
@@ -74,20 +66,12 @@ impl Postgres {
     }
 
     /// Creates a database, as a copy of `template` if there is one, and answers its URL.
-    ///
-    /// # Panics
-    ///
-    /// If the server refuses.
     pub fn create(&self, template: Option<&str>) -> String {
         let name = format!("t{}", self.databases.fetch_add(1, Ordering::SeqCst));
         self.create_named(&name, template)
     }
 
     /// Creates a database of this name.
-    ///
-    /// # Panics
-    ///
-    /// If the server refuses.
     pub fn create_named(&self, name: &str, template: Option<&str>) -> String {
         let mut command = as_user(Command::new(self.binaries.join("createdb")), self.user);
         command.arg("-h").arg(&self.directory).args(["-U", "flow", "-T", template.unwrap_or("template0"), name]);
@@ -119,6 +103,8 @@ fn unprivileged_user() -> Option<(u32, u32)> {
     Some(find("postgres").or_else(|| find("nobody")).expect("a user postgres or nobody"))
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests find the database server where the machine has it")]
+#[expect(clippy::disallowed_methods, reason = "where programs are is the machine's to say, and changes no result")]
 fn find_binaries() -> Option<PathBuf> {
     let on_path =
         std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());

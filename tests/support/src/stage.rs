@@ -92,10 +92,6 @@ fn counting_entropy() -> Entropy {
 }
 
 /// A DAG from its JSON.
-///
-/// # Panics
-///
-/// If it is not one.
 pub fn spec(json: Value) -> DagSpec {
     serde_json::from_value(json).expect("a DAG's description")
 }

@@ -25,10 +25,6 @@ const TEMPLATE_NAME: &str = "flow_template";
 
 impl TestStore {
     /// A store in a SQLite file.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be made.
     pub async fn sqlite() -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let config = StoreConfig::Sqlite(directory.path().join("flow.db"));
@@ -38,10 +34,6 @@ impl TestStore {
     }
 
     /// A store in a database of this test binary's PostgreSQL server.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be made; the message says what to install.
     pub async fn postgres() -> Self {
         let server = Postgres::shared();
         TEMPLATE
@@ -61,10 +53,6 @@ impl TestStore {
     }
 
     /// Makes a tenant.
-    ///
-    /// # Panics
-    ///
-    /// If there is one of that name.
     pub async fn tenant(&self, name: &str, now: Millis) -> TenantId {
         let name: TenantId = name.parse().expect("a tenant's name");
         let new = Tenant {

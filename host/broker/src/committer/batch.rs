@@ -41,6 +41,7 @@ impl Batch {
     }
 
     /// Takes a verb up, or gives it back for the next batch.
+    #[expect(clippy::result_large_err, reason = "a verb that does not fit is moved once more, not copied")]
     pub(super) fn admit(&mut self, request: Request) -> Result<(), Request> {
         if self.len() >= MAX_VERBS || self.bytes >= MAX_BYTES {
             return Err(request);
