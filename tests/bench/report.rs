@@ -29,8 +29,10 @@ const ROWS: &[(&str, &str, &str)] = &[
 /// The figures of all databases side by side, as Markdown.
 pub(crate) fn table(results: &[(&str, Figures)]) -> String {
     let mut text = "| what |".to_owned();
-    let names = results.iter().map(|(name, _)| format!(" {name} |")).collect::<String>();
-    let _ = writeln!(text, "{names} after |\n|---|{}---|", "---|".repeat(results.len()));
+    for (name, _) in results {
+        let _ = write!(text, " {name} |");
+    }
+    let _ = writeln!(text, " after |\n|---|{}---|", "---|".repeat(results.len()));
     for (name, title, target) in ROWS {
         let _ = write!(text, "| {title} |");
         for (_, figures) in results {

@@ -10,6 +10,6 @@ fn the_model_reads_what_the_rust_sdk_describes() {
     assert_eq!(ids, ["shop.daily", "sensor", "by_hand"]);
     assert_eq!(dags[1].schedule, Some(ScheduleSpec::Interval { every_ms: 5_400_000 }));
     assert_eq!(dags[0].tasks[3].arguments[1], Argument::Conf("title".to_owned()));
-    let upstream: Vec<&str> = dags[0].tasks[3].upstream().into_iter().map(|task| task.as_str()).collect();
+    let upstream: Vec<&str> = dags[0].tasks[3].upstream().into_iter().map(flow_model::ids::TaskId::as_str).collect();
     assert_eq!(upstream, ["convert_1", "convert_2"]);
 }

@@ -170,6 +170,7 @@ pub(crate) fn page(limit: u32, offset: u32, order_by: &[&str]) -> PageRequest {
     PageRequest { limit, offset, order_by: order_by.iter().map(ToString::to_string).collect() }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is asked of results at hand")]
 pub(crate) fn not_found<T: std::fmt::Debug>(result: Result<T, ServiceError>) -> bool {
     matches!(result, Err(ServiceError::NotFound { .. }))
 }
