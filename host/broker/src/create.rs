@@ -12,10 +12,11 @@ use flow_store::event_log::{self, Event};
 use flow_store::run::{self, RunRow};
 use flow_store::task_instance::{self, NewTask};
 use flow_store::work::{self, WorkKind, WorkRow};
-use flow_store::{Session, StoreError};
+use flow_store::{Session, StoreError, dag};
 
 use crate::engine::Engine;
 use crate::plan::{Written, of};
+use crate::reshape::{Outcome, Reshape};
 use crate::versions::Version;
 
 /// A run to be created.
@@ -62,7 +63,20 @@ pub(crate) async fn create(
         work::insert(db, &offers).await?;
     }
     let events = if engine.events.watched() { runs.iter().map(|new| created_event(new)).collect() } else { Vec::new() };
-    Ok((created, Written { offers: !offers.is_empty(), delays: false, events }))
+    let mut written = Written { offers: !offers.is_empty(), delays: false, events };
+    for new in runs.iter().filter(|new| new.row.state == RunState::Queued) {
+        written.merge(begin_if_unpaused(db, engine, &new.row).await?);
+    }
+    Ok((created, written))
+}
+
+/// Begins a run whose DAG was paused when the run was asked for and is no longer: whoever let the DAG go on did not see the
+/// run yet.
+async fn begin_if_unpaused(db: &mut Session, engine: &Engine, run: &RunRow) -> Result<Written, StoreError> {
+    match dag::lock(db, &run.tenant, &run.dag_id).await? {
+        Some(dag) if !dag.is_paused => Reshape::load(db, engine, run.clone()).await?.settle(db, Outcome::Judged).await,
+        Some(_) | None => Ok(Written::default()),
+    }
 }
 
 /// The task instances of a new run; those that may run at once are offered, unless the run waits.

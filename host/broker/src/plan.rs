@@ -38,7 +38,7 @@ pub(crate) struct Plan<'e> {
     offers: Vec<WorkRow>,
     withdrawals: Vec<AttemptId>,
     xcoms: Vec<NewXcom>,
-    outdated_xcoms: Vec<TaskKey>,
+    outdated_xcoms: Vec<(TenantId, TaskKey)>,
     tries: Vec<PastTry>,
     events: Vec<(TenantId, StateEvent)>,
 }
@@ -129,7 +129,9 @@ impl<'e> Plan<'e> {
 
     /// Removes what earlier tries of the task instance stored.
     pub(crate) fn drop_xcoms(&mut self, key: TaskKey) {
-        self.outdated_xcoms.push(key);
+        if let Some(run) = self.runs.get(&key.run) {
+            self.outdated_xcoms.push((run.row.tenant.clone(), key));
+        }
     }
 
     /// Lets `event` happen to a task instance.

@@ -65,11 +65,7 @@ pub async fn put(db: &mut Session, xcoms: &[NewXcom], now: Millis) -> Result<(),
     Ok(())
 }
 
-const CLEAR: Batch = batch!(
-    "DELETE FROM xcom WHERE (run_key, task_index, map_index) IN (SELECT r.run_key, r.task_index, r.map_index FROM ",
-    rows(run_key text, task_index bigint, map_index bigint),
-    ")"
-);
+const CLEAR: &str = "DELETE FROM xcom WHERE tenant = $1 AND run_key = $2 AND task_index = $3 AND map_index = $4";
 
 #[derive(Serialize)]
 struct KeyColumns {
@@ -84,13 +80,19 @@ impl From<&TaskKey> for KeyColumns {
     }
 }
 
-/// Removes everything that these task instances stored.
-pub async fn clear(db: &mut Session, tasks: &[TaskKey]) -> Result<(), StoreError> {
-    for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
-        let part: Vec<KeyColumns> = part.iter().map(KeyColumns::from).collect();
-        let (text, rows) = (db.text(CLEAR), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
-    }
+/// Removes everything that a task instance stored. It is one statement each, because retries are rare and the databases
+/// find many keys of several columns only by reading whole runs.
+pub async fn clear(db: &mut Session, tenant: &TenantId, task: &TaskKey) -> Result<(), StoreError> {
+    let run = task.run.to_string();
+    on!(db, c => {
+        sqlx::query(CLEAR)
+            .bind(tenant.as_str())
+            .bind(&run)
+            .bind(i64::from(task.task.0))
+            .bind(column::map_index(task.map_index))
+            .execute(&mut *c)
+            .await?;
+    });
     Ok(())
 }
 

@@ -84,7 +84,6 @@ macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($db:ident: TestStore) $body:block)+) => {
         $(
             mod $name {
-                #[allow(unused_imports, reason = "a test may need nothing of its file")]
                 use super::*;
 
                 $(#[$meta])*

@@ -48,8 +48,8 @@ impl Plan<'_> {
         if !self.tries.is_empty() {
             task_try::insert(db, &self.tries).await?;
         }
-        if !self.outdated_xcoms.is_empty() {
-            xcom::clear(db, &self.outdated_xcoms).await?;
+        for (tenant, task) in &self.outdated_xcoms {
+            xcom::clear(db, tenant, task).await?;
         }
         if !self.xcoms.is_empty() {
             xcom::put(db, &self.xcoms, self.now).await?;

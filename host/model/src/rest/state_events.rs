@@ -51,9 +51,7 @@ impl StateEvent {
     /// Whether it says that this run has ended.
     pub fn ends(&self, dag: &DagId, run: &RunId) -> bool {
         match self {
-            Self::DagRun { dag_id, dag_run_id, state, .. } => {
-                dag_id == dag && dag_run_id == run && state.is_terminal()
-            }
+            Self::DagRun { dag_id, dag_run_id, state, .. } => dag_id == dag && dag_run_id == run && state.is_terminal(),
             Self::TaskInstance { .. } => false,
         }
     }

@@ -72,7 +72,7 @@ CREATE UNIQUE INDEX dag_run_logical_date ON dag_run (tenant, dag_id, logical_dat
 CREATE INDEX dag_run_state ON dag_run (tenant, dag_id, state, logical_date);
 CREATE INDEX dag_run_of_dag ON dag_run (tenant, dag_id, run_key);
 CREATE INDEX dag_run_of_tenant ON dag_run (tenant, run_key);
-CREATE INDEX dag_run_active ON dag_run (tenant) WHERE state IN ('queued', 'running');
+CREATE INDEX dag_run_active ON dag_run (tenant, state) WHERE state IN ('queued', 'running');
 
 -- A configuration can be large and never changes, a run's row is small and changes with every task: apart, so that no
 -- change rewrites the configuration. A run without one has no row here.

@@ -80,21 +80,6 @@ on_both! {
         assert_eq!(numbers(&work::next(&mut tx, 9, None).await.expect("a look")), [1]);
     }
 
-    async fn two_nodes_never_claim_the_same_work(db: TestStore) {
-        let mut tx = db.store.begin("seed").await.expect("a transaction");
-        let rows: Vec<WorkRow> = (1..=10).map(|n| seed::work(n, "acme", Some(n as u64))).collect();
-        work::insert(&mut tx, &rows).await.expect("they are new");
-        tx.commit().await.expect("a commit");
-        if !db.store.is_shared() {
-            return; // SQLite has one writer: the second node's transaction begins after the first one's end.
-        }
-        let mut one = db.store.begin("one").await.expect("a transaction");
-        let mut two = db.store.begin("two").await.expect("a transaction");
-        let first = work::next(&mut one, 4, None).await.expect("a look");
-        let second = work::next(&mut two, 4, None).await.expect("a look");
-        assert_eq!((numbers(&first), numbers(&second)), (vec![1, 2, 3, 4], vec![5, 6, 7, 8]));
-    }
-
     async fn attempts_lead_to_their_runs_and_deleting_leaves_nothing(db: TestStore) {
         let mut tx = db.store.begin("test").await.expect("a transaction");
         run::insert(&mut tx, &[seed::run(1), seed::run(2)]).await.expect("they are new");
@@ -110,4 +95,19 @@ on_both! {
         let dag = "dag".parse().expect("a DAG's id");
         assert_eq!(run::some_of_dag(&mut tx, &tenant("acme"), &dag, 9).await.expect("a look"), [seed::run_key(2)]);
     }
+}
+
+/// Only where there can be two: SQLite has one writer, and the second transaction begins after the first one's end.
+#[tokio::test]
+async fn two_nodes_never_claim_the_same_work() {
+    let db = TestStore::postgres().await;
+    let mut tx = db.store.begin("seed").await.expect("a transaction");
+    let rows: Vec<WorkRow> = (1..=10).map(|n| seed::work(n, "acme", Some(n as u64))).collect();
+    work::insert(&mut tx, &rows).await.expect("they are new");
+    tx.commit().await.expect("a commit");
+    let mut one = db.store.begin("one").await.expect("a transaction");
+    let mut two = db.store.begin("two").await.expect("a transaction");
+    let first = work::next(&mut one, 4, None).await.expect("a look");
+    let second = work::next(&mut two, 4, None).await.expect("a look");
+    assert_eq!((numbers(&first), numbers(&second)), (vec![1, 2, 3, 4], vec![5, 6, 7, 8]));
 }

@@ -12,7 +12,7 @@ use flow_store::run::RunRow;
 use flow_store::task_instance::TaskRow;
 use flow_store::xcom::NewXcom;
 use flow_store::{StoreError, log, run, task_instance, work, xcom};
-use flow_test_support::{TestStore, on_both};
+use flow_test_support::on_both;
 
 use crate::seed::{self, NOW, attempt, new_task, run_key, task_key, tenant, worker};
 
@@ -110,7 +110,7 @@ on_both! {
         found.sort();
         let values: Vec<&str> = found.iter().map(|(_, value)| value.as_str()).collect();
         assert_eq!(values, ["2", "\"\\u0000\""]);
-        xcom::clear(&mut tx, &[task_key(1, 0)]).await.expect("it can be cleared");
+        xcom::clear(&mut tx, &tenant("acme"), &task_key(1, 0)).await.expect("it can be cleared");
         assert_eq!(xcom::returned(&mut tx, &wanted).await.expect("a look").len(), 1);
     }
 
