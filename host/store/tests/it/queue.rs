@@ -102,7 +102,7 @@ on_both! {
 async fn two_nodes_never_claim_the_same_work() {
     let db = TestStore::postgres().await;
     let mut tx = db.store.begin("seed").await.expect("a transaction");
-    let rows: Vec<WorkRow> = (1..=10).map(|n| seed::work(n, "acme", Some(n as u64))).collect();
+    let rows: Vec<WorkRow> = (1..=10u64).map(|n| seed::work(n.into(), "acme", Some(n))).collect();
     work::insert(&mut tx, &rows).await.expect("they are new");
     tx.commit().await.expect("a commit");
     let mut one = db.store.begin("one").await.expect("a transaction");
