@@ -51,7 +51,7 @@ async fn main() {
 /// Every workload on one database, each on the same host.
 async fn measure(database_url: Option<String>, repeat: Repeat) -> Figures {
     let data = tempfile::tempdir().expect("a folder for the data");
-    let options = Options { data: data.path().to_owned(), database_url, flags: Vec::new() };
+    let options = Options { data: data.path().to_owned(), database_url, ..Options::default() };
     let mut figures = Figures::default();
     figures.add("help_ms", machine::help(repeat));
     figures.add("ready_ms", machine::ready(&options, repeat));

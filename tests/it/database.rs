@@ -27,7 +27,7 @@ impl Database {
     pub(crate) fn stage(self, flags: &[&str]) -> Stage {
         let data = tempfile::tempdir().expect("a folder for the data");
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let options = Options { data: data.path().join("data"), database_url: self.url(), flags };
+        let options = Options { data: data.path().join("data"), database_url: self.url(), flags, ..Options::default() };
         Stage { host: Host::start(options.clone()), options, _data: data }
     }
 

@@ -3,6 +3,7 @@
 mod cli;
 mod contract;
 mod database;
+mod full_disk;
 mod greedy;
 mod init;
 mod kill;

@@ -24,6 +24,21 @@ pub struct Options {
     pub database_url: Option<String>,
     /// Further flags of `serve`.
     pub flags: Vec<String>,
+    /// The size of the largest file that the host can write, in KiB: its disk is as good as full then.
+    pub largest_file: Option<u32>,
+}
+
+/// Runs its arguments after the first with a limit on the size of files, and without the signal that would end them.
+const WITH_LARGEST_FILE: &str = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
+
+impl Options {
+    fn command(&self) -> Command {
+        let Some(kib) = self.largest_file else { return Command::new(binary()) };
+        // The shell counts in blocks of 512 bytes.
+        let mut command = Command::new("sh");
+        command.args(["-c", WITH_LARGEST_FILE]).arg((kib * 2).to_string()).arg(binary());
+        command
+    }
 }
 
 /// The `flow-host` binary of the profile that the caller was built with.
@@ -46,7 +61,7 @@ pub fn binary() -> &'static Path {
 impl Host {
     /// Starts a host on a free port and waits until it is ready.
     pub fn start(options: Options) -> Self {
-        let mut command = Command::new(binary());
+        let mut command = options.command();
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&options.data);
         if let Some(url) = &options.database_url {
             command.args(["--database-url", url]);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flow_store::{Store, StoreConfig, StoreError};
+use flow_store::{Checkup, Store, StoreConfig, StoreError};
 
 use crate::errors::Failure;
 use crate::settings::{DATABASE_CONNECTIONS, DATABASE_URL, DatabaseUrl, Settings};
@@ -45,6 +45,13 @@ impl Database {
         Ok(store)
     }
 
+    /// Connects to it and sees that it is sound and that its schema is this version's.
+    pub(crate) async fn open_sound(&self) -> Result<Store, Failure> {
+        let store = self.open().await?;
+        let found = store.check_up().await.map_err(|error| self.explain(&error))?;
+        verdict(&found).map(|()| store)
+    }
+
     /// What the user can do about an error of the store.
     pub(crate) fn explain(&self, error: &StoreError) -> Failure {
         match self {
@@ -55,4 +62,22 @@ impl Database {
                 .hint("see that the server is up and that address, user and password are right"),
         }
     }
+}
+
+fn verdict(found: &Checkup) -> Result<(), Failure> {
+    let Checkup { pending, unknown, damage } = found;
+    if !damage.is_empty() {
+        return Err(
+            Failure::failed(format!("the database is damaged: {}", damage.join("; "))).hint("restore it from a backup")
+        );
+    }
+    if !unknown.is_empty() {
+        return Err(Failure::failed("the database belongs to a newer version of flow-host")
+            .hint("use that version, or restore a backup from before"));
+    }
+    if !pending.is_empty() {
+        return Err(Failure::failed(format!("the schema is not up to date: {}", pending.join(", ")))
+            .hint("run `flow-host db migrate`"));
+    }
+    Ok(())
 }

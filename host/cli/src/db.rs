@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use flow_model::time::Millis;
-use flow_store::Checkup;
 
 use crate::data_dir::DataDir;
 use crate::database::Database;
@@ -34,10 +33,7 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
             .into());
     }
     runtime::block_on(async {
-        let store = database.open().await?;
-        let found = store.check_up().await.map_err(|error| database.explain(&error))?;
-        store.close().await;
-        verdict(&found)?;
+        database.open_sound().await?.close().await;
         println!("the database is sound and up to date");
         Ok(())
     })
@@ -56,24 +52,6 @@ pub(crate) fn clean(settings: &Settings, days: u32) -> anyhow::Result<()> {
         println!("removed {} runs that ended before {before}", cleaned.runs);
         Ok(())
     })
-}
-
-fn verdict(found: &Checkup) -> Result<(), Failure> {
-    let Checkup { pending, unknown, damage } = found;
-    if !damage.is_empty() {
-        return Err(
-            Failure::failed(format!("the database is damaged: {}", damage.join("; "))).hint("restore it from a backup")
-        );
-    }
-    if !unknown.is_empty() {
-        return Err(Failure::failed("the database belongs to a newer version of flow-host")
-            .hint("use that version, or restore a backup from before"));
-    }
-    if !pending.is_empty() {
-        return Err(Failure::failed(format!("the schema is not up to date: {}", pending.join(", ")))
-            .hint("run `flow-host db migrate`"));
-    }
-    Ok(())
 }
 
 /// The database that the settings name. An embedded one is ours alone for as long as its directory is held.

@@ -53,7 +53,7 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
                     Some(key) => key,
                     None => shared_key(&base)?,
                 };
-                let store = database.open().await?;
+                let store = database.open_sound().await?;
                 let parts = Parts {
                     store: store.clone(),
                     sandbox: sandbox.clone(),

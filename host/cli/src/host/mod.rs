@@ -46,8 +46,9 @@ impl Host {
     /// Puts a host together. When this returns it answers requests.
     pub(crate) async fn start(plan: Plan, shutdown: CancellationToken) -> Result<Self> {
         let tools = Tools::of_process();
-        let dir = DataDir::open(&plan.data_dir)?;
+        // First what fails most often, before anything is on disk.
         let listener = listen(&plan.listen).await?;
+        let dir = DataDir::open(&plan.data_dir)?;
         let address = listener.local_addr()?;
         let instance = keys::instance(&dir, &tools.clock, &tools.entropy)?;
         let master_key = match plan.keys.present {
