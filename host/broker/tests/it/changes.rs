@@ -47,7 +47,7 @@ on_both! {
         stage.port_start(&a).await;
         assert_eq!(retarget(&stage, &dag, &run, RunTarget::Failed).await, RunState::Failed);
         assert_eq!(stage.task_states(&dag, &run).await, [Failed, Skipped, Skipped]);
-        assert_eq!(stage.port.renew(&[a.grant.clone()]).await.expect("an answer"), [Renewal::Fenced]);
+        assert_eq!(stage.port.renew(std::slice::from_ref(&a.grant)).await.expect("an answer"), [Renewal::Fenced]);
         let report = Report { end: returns("1"), usage: Usage::default() };
         assert_eq!(stage.port.finish(&a.grant, report).await, Err(BrokerError::Fenced(a.grant.claims.attempt)));
         assert_eq!(stage.run_state(&dag, &run).await, RunState::Failed);

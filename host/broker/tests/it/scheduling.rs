@@ -53,7 +53,7 @@ on_both! {
         let small = spec(json!({"dag_id": "small", "tasks": [{"task_id": "small", "function": "f"}]}));
         let small = stage.know_for(&quiet, small).await;
         let actor = flow_broker::Actor { tenant: quiet, ..stage.admin() };
-        stage.local.start_run(&actor, &small, Default::default()).await.expect("a run");
+        stage.local.start_run(&actor, &small, flow_model::rest::dag_runs::TriggerDagRun::default()).await.expect("a run");
         let next: Vec<String> = stage.claim(2).await.iter().map(task_of).collect();
         assert!(next.contains(&"small".to_owned()), "{next:?}");
     }
