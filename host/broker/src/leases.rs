@@ -51,14 +51,16 @@ impl LocalBroker {
         loop {
             let expired = work::expired(&mut self.inner.store.read().await?, now, ROUND).await?;
             let more = expired.len() == ROUND as usize;
-            let (tasks, parses): (Vec<_>, Vec<_>) = expired.into_iter().partition(|(_, parses)| !parses);
-            for (attempt, _) in parses {
-                self.lose_parse(attempt).await?;
-            }
+            let (parses, tasks): (Vec<_>, Vec<_>) = expired.into_iter().partition(|(_, parses)| *parses);
             let lost = tasks.into_iter().map(|(attempt, _)| self.lose(attempt));
-            let refusals = futures::future::join_all(lost).await;
-            if let Some(Refusal::Unavailable(reason)) = refusals.into_iter().find_map(Result::err) {
-                return Err(StoreError::Unavailable(reason));
+            let mut failed: Vec<Refusal> =
+                futures::future::join_all(lost).await.into_iter().filter_map(Result::err).collect();
+            for (attempt, _) in parses {
+                failed.extend(self.lose_parse(attempt).await.err().as_ref().map(Refusal::from));
+            }
+            // One that cannot be taken back holds nobody else up; the next round tries again.
+            if let Some(refusal) = failed.into_iter().next() {
+                return Err(StoreError::Unavailable(format!("expired leases could not be taken back: {refusal:?}")));
             }
             if !more {
                 return Ok(());

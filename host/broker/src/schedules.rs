@@ -47,7 +47,16 @@ impl LocalBroker {
 async fn create_due(db: &mut Session, engine: &Engine, due: Vec<DagRow>, now: Millis) -> Result<Written, StoreError> {
     let mut runs = Vec::new();
     for mut dag in due {
-        let version = engine.versions.get(db, &dag.tenant, dag.version).await?;
+        let version = match engine.versions.get(db, &dag.tenant, dag.version).await {
+            Ok(version) => version,
+            Err(error @ StoreError::Inconsistent { .. }) => {
+                tracing::error!(tenant = %dag.tenant, dag = %dag.dag_id, %error, "the DAG is not scheduled any more");
+                dag.next = None;
+                dag::put(db, &dag).await?;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let mut made = 0;
         while let Some(next) = dag.next.filter(|next| next.run_after <= now && made < CATCH_UP) {
             runs.extend(scheduled_run(engine, &dag, &version, next, now));

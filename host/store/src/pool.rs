@@ -86,8 +86,10 @@ impl Store {
                     .statement_cache_capacity(256)
                     .pragma("temp_store", "memory")
                     .pragma("cache_size", "-16384");
-                let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-                let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
+                // A connection to a file does not die of idleness, so nobody asks it whether it lives.
+                let pool = || SqlitePoolOptions::new().test_before_acquire(false);
+                let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+                let readers = pool().max_connections(READERS).connect_lazy_with(options);
                 Pools::Sqlite { writer, readers }
             }
             StoreConfig::Postgres { url, connections } => {

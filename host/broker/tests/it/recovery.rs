@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use flow_broker::Actor;
+use flow_model::rest::dag_runs::TriggerDagRun;
 use flow_model::state::{MAX_LOSSES, RunState, TaskInstanceState};
-use flow_test_support::{LEASE, Stage, on_both, returns, spec};
+use flow_test_support::{LEASE, Stage, TestStore, on_both, returns, spec};
 use serde_json::json;
 
 on_both! {
@@ -48,5 +50,24 @@ on_both! {
         stage.pass(Duration::from_secs(1)).await;
         assert_eq!(stage.play_all(|_| returns("1")).await, ["a"]);
         assert_eq!(stage.run_state(&dag, &run).await, RunState::Success);
+    }
+}
+
+/// PostgreSQL cannot store a NUL, and this one is in a place that no request can put it in.
+#[tokio::test]
+async fn a_verb_that_cannot_succeed_fails_alone() {
+    let stage = Stage::open(TestStore::postgres().await).await;
+    let dag = stage.know(spec(json!({"dag_id": "one", "tasks": [{"task_id": "a", "function": "f"}]}))).await;
+    let poisoned = Actor { name: "a\0b".to_owned(), ..stage.admin() };
+    let good = stage.admin();
+    let start = |number: u32| {
+        let actor = if number == 3 { &poisoned } else { &good };
+        let id = format!("run{number}").parse().expect("a run's id");
+        let body = TriggerDagRun { dag_run_id: Some(id), ..TriggerDagRun::default() };
+        stage.local.start_run(actor, &dag, body)
+    };
+    let answers = futures::future::join_all((0..8).map(start)).await;
+    for (number, answer) in (0..).zip(answers) {
+        assert_eq!(answer.is_ok(), number != 3, "{number}: {answer:?}");
     }
 }
