@@ -17,9 +17,11 @@ use crate::pool::Session;
 
 mod columns;
 mod delete;
+mod history;
 
 use columns::Columns;
 pub use delete::{delete, lock_ended, some_of_dag};
+pub use history::{active, counts, last_scheduled, of_attempt, previous_success};
 
 /// A run without its configuration and its note.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -239,77 +241,6 @@ pub async fn lock_between(
             .await?
     });
     loaded.into_iter().map(RunRow::try_from).collect()
-}
-
-const LAST_SCHEDULED: &str = "SELECT data_interval_start, data_interval_end FROM dag_run WHERE tenant = $1 \
-     AND dag_id = $2 AND run_type = 'scheduled' AND data_interval_start IS NOT NULL \
-     AND data_interval_end IS NOT NULL ORDER BY logical_date DESC LIMIT 1";
-
-/// The data interval of the latest scheduled run of a DAG.
-pub async fn last_scheduled(
-    db: &mut Session,
-    tenant: &TenantId,
-    dag: &DagId,
-) -> Result<Option<DataInterval>, StoreError> {
-    let found: Option<(i64, i64)> = on!(db, c => sqlx::query_as(LAST_SCHEDULED)
-        .bind(tenant.as_str()).bind(dag.as_str()).fetch_optional(&mut *c).await)?;
-    Ok(found.map(|(start, end)| DataInterval { start: Millis(start), end: Millis(end) }))
-}
-
-const PREVIOUS_SUCCESS: &str = "SELECT logical_date FROM dag_run WHERE tenant = $1 AND dag_id = $2 AND state = 'success' \
-     AND logical_date < $3 ORDER BY logical_date DESC LIMIT 1";
-
-/// The latest logical date before `before` of a successful run of the DAG.
-pub async fn previous_success(
-    db: &mut Session,
-    tenant: &TenantId,
-    dag: &DagId,
-    before: Millis,
-) -> Result<Option<Millis>, StoreError> {
-    let found: Option<i64> = on!(db, c => sqlx::query_scalar(PREVIOUS_SUCCESS)
-        .bind(tenant.as_str()).bind(dag.as_str()).bind(before.0).fetch_optional(&mut *c).await)?;
-    Ok(found.map(Millis))
-}
-
-const COUNTS: &str = "SELECT state, COUNT(*) FROM dag_run WHERE tenant = $1 AND dag_id = $2 GROUP BY state";
-
-/// How many runs of a DAG are in each state.
-pub async fn counts(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Vec<(RunState, u64)>, StoreError> {
-    let found: Vec<(String, i64)> = on!(db, c => sqlx::query_as(COUNTS)
-        .bind(tenant.as_str()).bind(dag.as_str()).fetch_all(&mut *c).await)?;
-    found
-        .into_iter()
-        .map(|(state, n)| {
-            Ok((column::named("dag_run.state", &state, RunState::from_name)?, column::count("dag_run.count", n)?))
-        })
-        .collect()
-}
-
-const ACTIVE: &str = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM dag_run WHERE tenant = $1 \
-     AND state IN ('queued', 'running') LIMIT $2) AS active";
-
-/// How many runs of a tenant have not ended; counted no further than `enough`.
-pub async fn active(db: &mut Session, tenant: &TenantId, enough: u64) -> Result<u64, StoreError> {
-    let enough = i64::try_from(enough).unwrap_or(i64::MAX);
-    let n: i64 = on!(db, c => sqlx::query_scalar(ACTIVE).bind(tenant.as_str()).bind(enough).fetch_one(&mut *c).await?);
-    column::count("dag_run.count", n)
-}
-
-const OF_ATTEMPT: &str = "SELECT d.run_key, d.version FROM work AS w JOIN dag_run AS d ON d.run_key = w.run_key \
-     WHERE w.attempt = $1 AND w.tenant = $2 AND w.worker IS NOT NULL";
-
-/// The run that a leased attempt belongs to, and its version.
-pub async fn of_attempt(
-    db: &mut Session,
-    tenant: &TenantId,
-    attempt: AttemptId,
-) -> Result<Option<(RunKey, DagVersionId)>, StoreError> {
-    let attempt = attempt.to_string();
-    let found: Option<(String, String)> = on!(db, c => {
-        sqlx::query_as(OF_ATTEMPT).bind(&attempt).bind(tenant.as_str()).fetch_optional(&mut *c).await?
-    });
-    let Some((run, version)) = found else { return Ok(None) };
-    Ok(Some((column::text("dag_run.run_key", &run)?, column::text("dag_run.version", &version)?)))
 }
 
 /// What tasks need of their run, besides its row.
