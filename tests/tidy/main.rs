@@ -2,6 +2,7 @@
 //!
 //! Each rule names what breaks it and says what to do. There is no list of exceptions.
 
+mod pages;
 mod sources;
 mod walls;
 

@@ -1,0 +1,34 @@
+//! What the documents point at exists.
+
+use std::path::Path;
+
+use crate::{none, top};
+
+const PAGES: &[&str] =
+    &["README.md", "docs/ARCHITECTURE.md", "docs/CHANGELOG.md", "docs/PERFORMANCE.md", "docs/TRANSITIONS.md"];
+
+/// The texts between `begin` and `end`.
+fn between<'t>(text: &'t str, begin: &'t str, end: char) -> impl Iterator<Item = &'t str> {
+    text.split(begin).skip(1).filter_map(move |rest| rest.split_once(end).map(|(inside, _)| inside))
+}
+
+#[test]
+fn links_and_paths_lead_somewhere() {
+    let mut findings = Vec::new();
+    for page in PAGES {
+        let text = std::fs::read_to_string(top().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+        let folder = Path::new(page).parent().expect("a page lies in a folder");
+        for link in between(&text, "](", ')').filter(|link| !link.starts_with("http")) {
+            if !top().join(folder).join(link).exists() {
+                findings.push(format!("{page}: {link}"));
+            }
+        }
+        let is_ours = |path: &&str| ["host/", "sdk/", "tests/", "wit/"].iter().any(|room| path.starts_with(room));
+        for path in between(&text, "`", '`').filter(is_ours) {
+            if !path.contains(' ') && !top().join(path).exists() {
+                findings.push(format!("{page}: `{path}`"));
+            }
+        }
+    }
+    none(&findings, "these lead nowhere; say where the thing is now:");
+}
