@@ -1,15 +1,16 @@
 //! Scheduled runs: created when they are due, each exactly once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use flow_model::advance::Tally;
 use flow_model::ids::RunId;
-use flow_model::run::{RunType, TriggeredBy, scheduled_run_id, state_at_creation};
+use flow_model::run::{MAX_ACTIVE_RUNS, RunType, TriggeredBy, scheduled_run_id, state_at_creation};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 use flow_model::timetable::{DataInterval, NextRun, Restriction, Schedule};
 use flow_store::dag::{self, DagRow};
-use flow_store::run::RunRow;
+use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError};
 
 use crate::create::{NewRun, create};
@@ -20,8 +21,8 @@ use crate::versions::Version;
 
 /// How many DAGs one transaction looks at.
 const ROUND: u32 = 64;
-/// How many missed runs of one DAG one transaction makes up for.
-const CATCH_UP: usize = 32;
+/// How long the schedule of a DAG with too many active runs waits before it looks again.
+const HOLD: Duration = Duration::from_secs(1);
 
 impl LocalBroker {
     /// Creates every scheduled run that is due.
@@ -57,11 +58,15 @@ async fn create_due(db: &mut Session, engine: &Engine, due: Vec<DagRow>, now: Mi
             }
             Err(error) => return Err(error),
         };
-        let mut made = 0;
-        while let Some(next) = dag.next.filter(|next| next.run_after <= now && made < CATCH_UP) {
+        let mut active = run::active_of_dag(db, &dag.tenant, &dag.dag_id, MAX_ACTIVE_RUNS).await?;
+        while let Some(next) = dag.next.filter(|next| next.run_after <= now) {
+            if active >= MAX_ACTIVE_RUNS {
+                dag.next = Some(NextRun { run_after: now.after(HOLD), ..next });
+                break;
+            }
             runs.extend(scheduled_run(engine, &dag, &version, next, now));
             dag.next = next_run(&version, Some(next.interval), now);
-            made += 1;
+            active += 1;
         }
         dag::put(db, &dag).await?;
     }
@@ -85,7 +90,8 @@ fn scheduled_run(engine: &Engine, dag: &DagRow, version: &Arc<Version>, next: Ne
         run_type: RunType::Scheduled,
         logical_date: Some(next.interval.start),
         interval: Some(next.interval),
-        run_after: next.run_after,
+        // Not `next.run_after`, which is later if the schedule had to wait.
+        run_after: next.interval.end,
         queued_at: now,
         start_date: (state == RunState::Running).then_some(now),
         end_date: None,

@@ -26,6 +26,10 @@ coded!(
     }
 );
 
+/// How many runs of one DAG can be active before its schedule waits for one of them to end: Airflow's default of
+/// `max_active_runs`. It also keeps a catch-up over years from flooding the queue.
+pub const MAX_ACTIVE_RUNS: u64 = 16;
+
 /// The state that a new run begins in. A run of a paused DAG waits until the DAG is unpaused.
 pub fn state_at_creation(dag_is_paused: bool) -> RunState {
     if dag_is_paused { RunState::Queued } else { RunState::Running }

@@ -21,7 +21,7 @@ mod history;
 
 use columns::Columns;
 pub use delete::{delete, lock_ended, some_of_dag};
-pub use history::{active, counts, last_scheduled, of_attempt, previous_success};
+pub use history::{active, active_of_dag, counts, last_scheduled, of_attempt, previous_success};
 
 /// A run without its configuration and its note.
 #[derive(Debug, Clone, PartialEq, Eq)]

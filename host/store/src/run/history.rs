@@ -53,6 +53,18 @@ pub async fn counts(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<
         .collect()
 }
 
+const ACTIVE_OF_DAG: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM dag_run WHERE tenant = $1 AND dag_id = $2
+     AND state IN ('queued', 'running') LIMIT $3) AS active";
+
+/// How many runs of a DAG have not ended; counting stops at `enough`.
+pub async fn active_of_dag(db: &mut Session, tenant: &TenantId, dag: &DagId, enough: u64) -> Result<u64, StoreError> {
+    let enough = i64::try_from(enough).unwrap_or(i64::MAX);
+    let sql = ACTIVE_OF_DAG;
+    let active: i64 = on!(db, c => sqlx::query_scalar(sql)
+        .bind(tenant.as_str()).bind(dag.as_str()).bind(enough).fetch_one(&mut *c).await)?;
+    column::count("dag_run", active)
+}
+
 const ACTIVE: &str = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM dag_run WHERE tenant = $1 \
      AND state IN ('queued', 'running') LIMIT $2) AS active";
 
