@@ -21,6 +21,8 @@ pub(crate) fn example(name: &str) -> Bytes {
         let built = Command::new(env!("CARGO"))
             .args(["build", "--release", "--quiet", "--target", "wasm32-wasip2", "--manifest-path"])
             .arg(workspace.join("Cargo.toml"))
+            .arg("--target-dir")
+            .arg(workspace.join("target"))
             .status()
             .expect("cargo starts");
         assert!(built.success(), "the examples build");
