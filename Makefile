@@ -5,7 +5,7 @@ GUEST_SOURCES := $(shell git ls-files 'guest-examples/*.rs')
 GUEST_BUILD := cargo build --release --target wasm32-wasip2 --manifest-path guest-examples/Cargo.toml --target-dir guest-examples/target
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format guests bench openapi targets postgres cargo-component clean
+.PHONY: help demo test lint format guests bench targets postgres cargo-component clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,9 +33,6 @@ guests: targets ## Build the example components
 bench: targets guests ## Measure, on SQLite and on PostgreSQL, and write docs/PERFORMANCE.md
 	cargo build --release --bin flow-host
 	cargo run --release --package flow-tests --bin bench -- $(BENCH_FLAGS)
-
-openapi: ## Accept the API as it is now as docs/openapi.json
-	FLOW_ACCEPT=1 cargo test --package flow-api openapi
 
 targets: # What guests compile to
 	@rustup target list --installed | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2

@@ -62,6 +62,29 @@ fn settings_that_cannot_be_are_named() {
 }
 
 #[test]
+fn a_read_only_database_is_named() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    assert!(Host::start(Options { data: data.clone(), ..Options::default() }).stop().success());
+    let file = data.join("flow.db");
+    let before = std::fs::read(&file).expect("the database");
+    // Permissions do not bind root, but a read-only mount does: here one over the file, in a namespace of its own.
+    let script = r#"
+        bind='mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
+        [ "$(id -u)" -ne 0 ] || exec unshare -m sh -c "$bind" sh "$@"
+        chmod 0444 "$1" && shift && exec "$@""#;
+    let serve = [text(binary()), "serve", "--listen", "127.0.0.1:0", "--data-dir", text(&data)];
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh", text(&file)]).args(serve).env("FLOW_HOST_LOG", "off").stdin(Stdio::null());
+    let output = command.output().expect("a shell starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("attempt to write a readonly database"), "{said}");
+    assert!(said.contains("see that the database can be written to"), "{said}");
+    assert_eq!(std::fs::read(&file).expect("the database"), before, "nothing is half-written");
+}
+
+#[test]
 fn a_database_that_does_not_answer_is_unreachable() {
     let folder = folder();
     let data = folder.path().join("data");

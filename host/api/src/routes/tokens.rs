@@ -22,6 +22,7 @@ pub(super) fn routes() -> Routes {
         .at_least_or_platform(Role::Admin, routes!(delete_token))
         .at_least(Role::Admin, routes!(post_token))
         .platform(routes!(post_worker_token))
+        .platform(routes!(post_signing_key))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -72,6 +73,13 @@ async fn post_worker_token(
 ) -> Result<(StatusCode, Json<NewToken>), Problem> {
     let issued = api.broker.issue_worker_token(&actor, body).await?;
     created(&api, issued)
+}
+
+/// Makes a new signing key, which signs from now on. What the former ones signed stays valid until it expires.
+#[utoipa::path(post, path = "/api/v2/tokens/keys", tag = "Token", responses((status = 204)))]
+async fn post_signing_key(State(api): State<Api>, Platform(actor): Platform) -> Result<StatusCode, Problem> {
+    api.tokens.rotate(&actor).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The answer that shows a token for the only time.

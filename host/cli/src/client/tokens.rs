@@ -33,6 +33,8 @@ pub(crate) enum Tokens {
         #[arg(value_name = "ID")]
         id: TokenId,
     },
+    /// Make a new signing key; tokens that the former ones signed stay valid. This needs a platform-admin token
+    RotateKey,
 }
 
 /// The token to make.
@@ -63,6 +65,10 @@ impl Verb for Tokens {
         match self {
             Self::List(page) => session.list(TOKENS, Call::get(at!["tokens"]), &page).await,
             Self::Create(args) => session.field(args.call(), "access_token").await,
+            Self::RotateKey => {
+                let call = Call::post(at!["tokens", "keys"], serde_json::json!({}));
+                session.done(call, "a new key signs from now on".to_owned()).await
+            }
             Self::Revoke { id } => session.done(Call::delete(at!["tokens", id]), format!("revoked {id}")).await,
         }
     }
