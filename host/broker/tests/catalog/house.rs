@@ -92,7 +92,7 @@ impl House {
 
     /// Says how an attempt ended.
     pub(crate) async fn finish(&self, work: &Work, end: AttemptEnd) {
-        let report = Report { end, usage: Usage::default(), retry: None, map_label: None };
+        let report = Report { end, usage: Usage::default() };
         self.broker.finish(&work.grant, report).await.expect("the attempt counts");
     }
 
