@@ -133,10 +133,8 @@ pub async fn usage(db: &mut Session, tenant: &TenantId, now: Millis) -> Result<T
 }
 
 /// Tables whose rows carry a tenant and do not go with it by themselves. Work goes first: it fences what still runs.
-const EMPTIED: [&str; 12] = [
+const EMPTIED: [&str; 10] = [
     "DELETE FROM work WHERE tenant = $1",
-    "DELETE FROM lane WHERE tenant = $1",
-    "DELETE FROM dag_pool WHERE tenant = $1",
     "DELETE FROM task_state WHERE tenant = $1",
     "DELETE FROM xcom WHERE tenant = $1",
     "DELETE FROM log_chunk WHERE tenant = $1",
