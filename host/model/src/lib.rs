@@ -19,6 +19,7 @@ pub mod quota;
 pub mod rest;
 pub mod roles;
 pub mod run;
+pub mod schedule;
 pub mod secret;
 pub mod state;
 pub mod time;
