@@ -1,4 +1,4 @@
-//! What the documents point at exists.
+//! What the documents point at exists, and what they show is what there is.
 
 use std::path::Path;
 
@@ -31,4 +31,13 @@ fn links_and_paths_lead_somewhere() {
         }
     }
     none(&findings, "these lead nowhere; say where the thing is now:");
+}
+
+#[test]
+fn the_module_of_the_first_ten_minutes_is_the_one_that_init_writes() {
+    let read = |path: &str| std::fs::read_to_string(top().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let (page, template) = (read("README.md"), read("host/cli/template/src/lib.rs"));
+    let (_, shown) = page.split_once("```rust\n").expect("the page shows a module");
+    let (shown, _) = shown.split_once("```").expect("the block ends");
+    assert!(template.replace("{{name}}", "my-flow").contains(shown), "show in README.md what the template holds now");
 }
