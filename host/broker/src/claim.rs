@@ -69,7 +69,7 @@ impl LocalBroker {
     /// Ends an attempt that cannot be handed out, as its worker would.
     async fn refuse_to_run(&self, row: &WorkRow, refused: TooMuch) {
         let failure = Failure { class: ErrorClass::Quota, message: refused.to_string(), location: None };
-        let report = Report { end: AttemptEnd::Failed(failure), usage: Usage::default() };
+        let report = Report { end: AttemptEnd::Failed(failure), usage: Usage::default(), retry: None, map_label: None };
         let cause = Cause::Reported(row.tenant.clone());
         let finish = Finish { attempt: row.attempt, report, cause };
         if let Err(refusal) = self.inner.committer.finish(finish).await {

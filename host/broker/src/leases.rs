@@ -74,7 +74,7 @@ impl LocalBroker {
             message: "the worker was not heard of until its lease expired".to_owned(),
             location: None,
         };
-        let report = Report { end: AttemptEnd::Failed(failure), usage: Usage::default() };
+        let report = Report { end: AttemptEnd::Failed(failure), usage: Usage::default(), retry: None, map_label: None };
         match self.inner.committer.finish(Finish { attempt, report, cause: Cause::Expired }).await {
             // It was finished or renewed after all.
             Ok(()) | Err(Refusal::Fenced) => Ok(()),

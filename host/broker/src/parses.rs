@@ -103,12 +103,10 @@ impl LocalBroker {
 
 /// If the end says nothing about the module: how often its parse has been lost, for the attempt that follows.
 fn losses_if_again(end: &AttemptEnd, losses: u32) -> Option<u32> {
-    match end {
-        AttemptEnd::Failed(failure) => match failure.class.verdict() {
-            Verdict::Requeue if failure.class != ErrorClass::Lost => Some(losses),
-            Verdict::Requeue if losses < MAX_LOSSES => Some(losses + 1),
-            Verdict::Requeue | Verdict::Retry | Verdict::Fail => None,
-        },
-        AttemptEnd::Success { .. } | AttemptEnd::Skipped { .. } | AttemptEnd::Parsed { .. } => None,
+    let failure = end.failure()?;
+    match failure.class.verdict() {
+        Verdict::Requeue if failure.class != ErrorClass::Lost => Some(losses),
+        Verdict::Requeue if losses < MAX_LOSSES => Some(losses + 1),
+        Verdict::Requeue | Verdict::Retry | Verdict::Fail => None,
     }
 }

@@ -135,6 +135,14 @@ name!(
     EntryKey, "key", check_name
 );
 name!(
+    /// A task group's id, unique within its DAG.
+    GroupId, "group id", check_name
+);
+name!(
+    /// A pool's name.
+    PoolName, "pool name", check_name
+);
+name!(
     /// A member's name within a tenant.
     Username, "username", check_name
 );

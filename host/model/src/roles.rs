@@ -78,6 +78,17 @@ impl AttemptRole {
     /// for its `uses` to say.
     pub fn may_use(&self, family: Family) -> bool {
         match (self, family) {
+            (Self::Timetable { .. }, _) => false,
+            (Self::Trigger { .. }, Family::Connection | Family::TaskState) => true,
+            (
+                Self::Callback { .. },
+                Family::VariableRead | Family::VariableWrite | Family::Connection | Family::Xcom | Family::Runs,
+            ) => true,
+            (Self::Callback { .. }, Family::TaskState | Family::TaskInstance)
+            | (
+                Self::Trigger { .. },
+                Family::VariableRead | Family::VariableWrite | Family::Xcom | Family::TaskInstance | Family::Runs,
+            ) => false,
             (
                 Self::Task { .. },
                 Family::VariableRead

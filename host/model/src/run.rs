@@ -11,6 +11,14 @@ coded!(
         Manual = "manual",
         /// Its DAG's schedule.
         Scheduled = "scheduled",
+        /// A backfill.
+        Backfill = "backfill",
+        /// A task of another run.
+        OperatorTriggered = "operator_triggered",
+        /// Events of assets.
+        AssetTriggered = "asset_triggered",
+        /// Somebody asked for an asset to be made.
+        AssetMaterialization = "asset_materialization",
     }
 );
 
@@ -19,10 +27,20 @@ coded!(
     TriggeredBy {
         /// The HTTP API.
         RestApi = "rest_api",
+        /// The command line.
+        Cli = "cli",
+        /// The web interface.
+        Ui = "ui",
+        /// A run in memory, to test a module.
+        Test = "test",
         /// A task of another run.
         Operator = "operator",
         /// The DAG's schedule.
         Timetable = "timetable",
+        /// Events of assets.
+        Asset = "asset",
+        /// A backfill.
+        Backfill = "backfill",
     }
 );
 

@@ -310,10 +310,18 @@ struct Ending<'a> {
 fn finish(status: TaskStatus, ending: &Ending<'_>, now: Millis) -> Transition {
     let withdraw = QueueEffect::Withdraw(ending.attempt);
     match ending.end {
-        AttemptEnd::Success { .. } => end_as(status, Terminal::Success, withdraw),
+        AttemptEnd::Success { .. } | AttemptEnd::Branch { .. } | AttemptEnd::ShortCircuit { .. } => {
+            end_as(status, Terminal::Success, withdraw)
+        }
         AttemptEnd::Skipped { .. } => end_as(status, Terminal::Skipped, withdraw),
         // Only a parse attempt describes DAGs; from a task it is a worker's mistake and the task has no result.
-        AttemptEnd::Parsed { .. } => end_as(status, Terminal::Failed, withdraw),
+        AttemptEnd::Parsed { .. }
+        | AttemptEnd::Deferred(_)
+        | AttemptEnd::Reschedule { .. }
+        | AttemptEnd::AwaitingInput { .. }
+        | AttemptEnd::Pending { .. }
+        | AttemptEnd::Fired { .. }
+        | AttemptEnd::NextRun(_) => end_as(status, Terminal::Failed, withdraw),
         AttemptEnd::Failed(failure) => match failure.class.verdict() {
             Verdict::Fail => end_as(status, Terminal::Failed, withdraw),
             Verdict::Retry => retry(status, ending, now),

@@ -65,7 +65,7 @@ pub struct DataInterval {
 }
 
 /// What limits the runs that a schedule makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restriction {
     /// The DAG's `start_date`.
     pub earliest: Option<Millis>,
@@ -76,7 +76,7 @@ pub struct Restriction {
 }
 
 /// The next scheduled run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextRun {
     /// When it is due.
     pub run_after: Millis,

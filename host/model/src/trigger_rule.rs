@@ -11,8 +11,30 @@ pub enum TriggerRule {
     /// Every upstream succeeded. A failed upstream makes the task `upstream_failed`, a skipped one skips it.
     #[default]
     AllSuccess,
+    /// Every upstream failed.
+    AllFailed,
     /// Every upstream has ended, however it ended.
     AllDone,
+    /// Every upstream has ended, none was skipped, and at least one succeeded.
+    AllDoneMinOneSuccess,
+    /// That of teardowns: every upstream has ended, and at least one of the setups succeeded, if there are any.
+    AllDoneSetupSuccess,
+    /// At least one upstream succeeded; it does not wait for the others.
+    OneSuccess,
+    /// At least one upstream failed; it does not wait for the others.
+    OneFailed,
+    /// At least one upstream succeeded or failed; it does not wait for the others.
+    OneDone,
+    /// No upstream failed.
+    NoneFailed,
+    /// No upstream failed, and at least one succeeded.
+    NoneFailedMinOneSuccess,
+    /// No upstream was skipped.
+    NoneSkipped,
+    /// Every upstream was skipped.
+    AllSkipped,
+    /// At once.
+    Always,
 }
 
 /// How many direct upstream task instances have ended, by how they ended. One small row answers what would otherwise
@@ -75,8 +97,8 @@ impl TriggerRule {
         match self {
             Self::AllSuccess if seen.failed + seen.upstream_failed > 0 => Ruling::End(Terminal::UpstreamFailed),
             Self::AllSuccess if all_done && seen.skipped > 0 => Ruling::End(Terminal::Skipped),
-            Self::AllSuccess | Self::AllDone if all_done => Ruling::Run,
-            Self::AllSuccess | Self::AllDone => Ruling::Wait,
+            _ if all_done => Ruling::Run,
+            _ => Ruling::Wait,
         }
     }
 }

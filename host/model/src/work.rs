@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dag::{HttpCheck, HumanInputSpec, WaitSpec};
 use crate::ids::{AttemptId, DagId, Digest, ModuleName, RunId, TaskId, TenantId};
 use crate::time::Millis;
+use crate::timetable::{DataInterval, NextRun, Restriction};
 use crate::uses::Uses;
 
 /// One claimed piece of work: everything a worker needs to run it, and the right to.
@@ -79,6 +81,33 @@ pub enum AttemptRole {
         /// Its version, from 1.
         version: u32,
     },
+    /// Looks whether what a deferred task instance waits for has happened.
+    Trigger {
+        /// The DAG.
+        dag: DagId,
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskId,
+        /// The index of a mapped instance.
+        map_index: Option<u32>,
+        /// Which try, from 1.
+        try_number: u32,
+    },
+    /// Asks a timetable of the module for a DAG's next run.
+    Timetable {
+        /// The DAG.
+        dag: DagId,
+    },
+    /// Runs a callback.
+    Callback {
+        /// The DAG.
+        dag: DagId,
+        /// The run.
+        run: RunId,
+        /// Which of the callback's tries, from 1.
+        try_number: u32,
+    },
 }
 
 /// What to call in the component.
@@ -92,6 +121,41 @@ pub enum Job {
         /// What the guest's clocks answer.
         now: Millis,
     },
+    /// `triggers.poll`
+    Trigger {
+        /// Which of the module's triggers.
+        trigger: String,
+        /// What the task handed to it: one JSON text.
+        kwargs: String,
+    },
+    /// A request that the worker makes itself, for a task that waits for its answer.
+    Http(HttpCheck),
+    /// `timetables.next`
+    Timetable(TimetableQuery),
+    /// `callbacks.run`
+    Callback {
+        /// Which of the module's callbacks.
+        function: String,
+        /// What the DAG hands to it: one JSON text.
+        arguments: String,
+        /// What happened: one JSON object as text.
+        event: String,
+    },
+}
+
+/// What a timetable of a module is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimetableQuery {
+    /// Which of the module's timetables.
+    pub timetable: String,
+    /// What the DAG hands to it: one JSON text.
+    pub params: String,
+    /// The data interval of the latest scheduled run.
+    pub last: Option<DataInterval>,
+    /// What limits the runs.
+    pub restriction: Restriction,
+    /// What the guest's clocks answer.
+    pub now: Millis,
 }
 
 /// `wit/task-instance.wit`'s `context`.
@@ -121,6 +185,31 @@ pub struct TaskContext {
     pub conf: String,
     /// The task's arguments, results of upstream tasks in place: one JSON array as text.
     pub arguments: String,
+    /// Where a task that waited goes on; `None` at the begin of a try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Resume>,
+    /// Events of assets that the run was made for: one JSON array as text.
+    #[serde(default = "no_elements")]
+    pub triggering_asset_events: String,
+    /// When the sensor looked for the first time, if the task is one that has looked before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_poke: Option<Millis>,
+    /// The name of the exported retry policy that is asked if this try fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_policy: Option<String>,
+}
+
+fn no_elements() -> String {
+    "[]".to_owned()
+}
+
+/// Where a deferred task goes on, and with what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// What the task said when it deferred itself.
+    pub key: String,
+    /// What came of the wait: one JSON text.
+    pub event: Result<String, String>,
 }
 
 /// What one attempt may spend.
@@ -169,6 +258,44 @@ pub enum AttemptEnd {
         /// Why.
         reason: String,
     },
+    /// The task chose which of its direct downstream tasks go on; the others are skipped.
+    Branch {
+        /// Ids of tasks or groups; with none all are skipped.
+        follow: Vec<String>,
+        /// What it returned: one JSON text.
+        value: Option<String>,
+    },
+    /// The task ended well and what is downstream of it has nothing to do.
+    ShortCircuit {
+        /// What it returned: one JSON text.
+        value: Option<String>,
+    },
+    /// The task waits without a slot and goes on when its trigger fires.
+    Deferred(Deferral),
+    /// The task wants to be run again at an instant, as the same try.
+    Reschedule {
+        /// When.
+        at: Millis,
+    },
+    /// The task waits for a person.
+    AwaitingInput {
+        /// What the person is asked.
+        form: Box<HumanInputSpec>,
+        /// Where the task goes on with the answer; `None` if the answer is the task's result.
+        resume_key: Option<String>,
+    },
+    /// The trigger has seen nothing yet.
+    Pending {
+        /// When to look again.
+        until: Millis,
+    },
+    /// The trigger has fired.
+    Fired {
+        /// What happened: one JSON text.
+        event: String,
+    },
+    /// The timetable's answer; `None` for no further run.
+    NextRun(Option<NextRun>),
     /// The module described its DAGs.
     Parsed {
         /// A JSON array of [`crate::dag::DagSpec`] as text, not yet looked at.
@@ -176,6 +303,111 @@ pub enum AttemptEnd {
     },
     /// The attempt failed.
     Failed(Failure),
+}
+
+impl AttemptEnd {
+    /// What a task returned, if it ended well and returned something: one JSON text.
+    pub fn value(&self) -> Option<&String> {
+        match self {
+            Self::Success { value } | Self::Branch { follow: _, value } | Self::ShortCircuit { value } => value.as_ref(),
+            Self::Skipped { .. }
+            | Self::Deferred(_)
+            | Self::Reschedule { .. }
+            | Self::AwaitingInput { .. }
+            | Self::Pending { .. }
+            | Self::Fired { .. }
+            | Self::NextRun(_)
+            | Self::Parsed { .. }
+            | Self::Failed(_) => None,
+        }
+    }
+
+    /// Why it failed, if it did.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            Self::Success { .. }
+            | Self::Branch { .. }
+            | Self::ShortCircuit { .. }
+            | Self::Skipped { .. }
+            | Self::Deferred(_)
+            | Self::Reschedule { .. }
+            | Self::AwaitingInput { .. }
+            | Self::Pending { .. }
+            | Self::Fired { .. }
+            | Self::NextRun(_)
+            | Self::Parsed { .. } => None,
+        }
+    }
+
+    /// About how many bytes of a guest's it carries.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Success { value } | Self::ShortCircuit { value } => value.as_ref().map_or(0, String::len),
+            Self::Branch { follow, value } => {
+                follow.iter().map(String::len).sum::<usize>() + value.as_ref().map_or(0, String::len)
+            }
+            Self::Skipped { reason } => reason.len(),
+            Self::Deferred(deferral) => match &deferral.trigger {
+                DeferTrigger::Guest { trigger, kwargs } => trigger.len() + kwargs.len(),
+                DeferTrigger::Host { .. } => 0,
+            },
+            Self::AwaitingInput { form, .. } => form.body.as_ref().map_or(0, String::len),
+            Self::Fired { event } => event.len(),
+            Self::Parsed { dags } => dags.len(),
+            Self::Failed(failure) => failure.message.len(),
+            Self::Reschedule { .. } | Self::Pending { .. } | Self::NextRun(_) => 0,
+        }
+    }
+}
+
+/// How a task waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deferral {
+    /// For what.
+    pub trigger: DeferTrigger,
+    /// Handed back when the task goes on.
+    pub resume_key: String,
+    /// How long at most, in milliseconds.
+    pub timeout_ms: Option<u64>,
+}
+
+/// What a deferred task waits for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DeferTrigger {
+    /// A trigger that the module exports.
+    Guest {
+        /// Its name.
+        trigger: String,
+        /// Handed to it at each look: one JSON text.
+        kwargs: String,
+    },
+    /// Something the host knows by itself.
+    Host {
+        /// What.
+        wait: Box<WaitSpec>,
+    },
+}
+
+/// What a retry policy makes of a failure. It cannot give more tries than the task has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum RetryDecision {
+    /// As the task says.
+    Default,
+    /// Another try, if there is one left.
+    Retry {
+        /// The pause before it, in milliseconds, in place of the task's.
+        delay_ms: Option<u64>,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// No other try.
+    Fail {
+        /// Why.
+        reason: Option<String>,
+    },
 }
 
 /// Why an attempt failed.

@@ -150,7 +150,7 @@ impl Sandbox {
         };
         let end = classify(ending, &evidence);
         log.finish(last_words(&end)).await;
-        Report { end, usage }
+        Report { end, usage, retry: None, map_label: None }
     }
 
     /// How many entries of the code cache were not trusted since the start.

@@ -75,7 +75,7 @@ impl<B: Broker> Bench<B> {
             Ok(()) | Err(BrokerError::Fenced(_)) => {}
             // What the guest returned is not acceptable. The attempt has ended all the same.
             Err(BrokerError::Invalid(reason)) => {
-                let failed = Report { end: failed(ErrorClass::HostError, reason), usage: report.usage };
+                let failed = Report { end: failed(ErrorClass::HostError, reason), usage: report.usage, retry: None, map_label: None };
                 if let Err(error) = self.finish(held, &failed).await {
                     tracing::error!(%error, "the end of an attempt was refused twice; its lease will run out");
                 }

@@ -56,7 +56,7 @@ pub async fn a_finished_attempt_is_fenced<B: Broker>(stage: Stage<B>) {
     let work = stage.claim_one().await;
     stage.play(&work, returns("1")).await;
     let attempt = work.grant.claims.attempt;
-    let report = Report { end: fails(ErrorClass::Error), usage: Usage::default() };
+    let report = Report { end: fails(ErrorClass::Error), usage: Usage::default(), retry: None, map_label: None };
     fenced(stage.port.finish(&work.grant, report).await, attempt);
     fenced(stage.port.start(&work.grant).await, attempt);
     fenced(stage.port.log(&work.grant, vec![line("late")]).await, attempt);
@@ -92,7 +92,7 @@ pub async fn a_lease_lives_as_long_as_it_is_renewed<B: Broker>(stage: Stage<B>) 
         grant = next;
     }
     stage.pass(LEASE + Duration::from_millis(1)).await;
-    let report = Report { end: returns("1"), usage: Usage::default() };
+    let report = Report { end: returns("1"), usage: Usage::default(), retry: None, map_label: None };
     fenced(stage.port.finish(&grant, report).await, grant.claims.attempt);
     assert_eq!(stage.task_states(&dag, &run).await, [TaskInstanceState::Queued]);
     let again = stage.claim_one().await;

@@ -169,7 +169,7 @@ impl<B: Broker> Stage<B> {
 
     /// Reports how a piece of work ended.
     pub async fn finish(&self, work: &Work, end: AttemptEnd) {
-        let report = Report { end, usage: Usage::default() };
+        let report = Report { end, usage: Usage::default(), retry: None, map_label: None };
         self.port.finish(&work.grant, report).await.expect("the attempt counts");
     }
 

@@ -45,7 +45,7 @@ async fn finish(broker: &LocalBroker, work: Work) {
             outcome(context)
         }
     };
-    broker.finish(&work.grant, Report { end, usage: Usage::default() }).await.expect("it may finish");
+    broker.finish(&work.grant, Report { end, usage: Usage::default(), retry: None, map_label: None }).await.expect("it may finish");
 }
 
 fn line(context: &TaskContext) -> LogLine {

@@ -151,7 +151,7 @@ impl<'e> Steps<'e> {
             task.error = failure(end);
         });
         self.plan.apply(key, transition);
-        if let Some(value) = returned(end)
+        if let Some(value) = end.value().cloned()
             && let Ok(name) = RETURN_VALUE.parse::<EntryKey>()
         {
             self.plan.put_xcom(NewXcom { tenant, task: key, key: name, value });
@@ -167,18 +167,7 @@ fn task_key(work: &WorkRow) -> Option<TaskKey> {
     }
 }
 
-/// What a task returned, if it returned something.
-fn returned(end: &AttemptEnd) -> Option<String> {
-    match end {
-        AttemptEnd::Success { value } => value.clone(),
-        AttemptEnd::Skipped { .. } | AttemptEnd::Parsed { .. } | AttemptEnd::Failed(_) => None,
-    }
-}
-
 /// Why an attempt failed, if it did, as it is kept.
 fn failure(end: &AttemptEnd) -> Option<(ErrorClass, String)> {
-    match end {
-        AttemptEnd::Failed(failure) => Some((failure.class, keep_message(&failure.message))),
-        AttemptEnd::Success { .. } | AttemptEnd::Skipped { .. } | AttemptEnd::Parsed { .. } => None,
-    }
+    end.failure().map(|failure| (failure.class, keep_message(&failure.message)))
 }

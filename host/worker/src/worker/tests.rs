@@ -146,7 +146,7 @@ fn parsed() -> AttemptEnd {
 }
 
 fn report(end: AttemptEnd) -> Report {
-    Report { end, usage: Usage::default() }
+    Report { end, usage: Usage::default(), retry: None, map_label: None }
 }
 
 /// Guests that end at once.
