@@ -19,6 +19,19 @@ impl Millis {
         Self(self.0.saturating_add(millis))
     }
 
+    /// `self` and this many milliseconds, or the last representable instant.
+    #[must_use]
+    pub fn after_ms(self, span: u64) -> Self {
+        Self(self.0.saturating_add(i64::try_from(span).unwrap_or(i64::MAX)))
+    }
+
+    /// `self - span`, or the first representable instant.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// The span from `earlier` to `self`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
