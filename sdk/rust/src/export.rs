@@ -26,8 +26,8 @@ impl tasks::Guest for Module {
             Err(error) => error,
         };
         match error.ending {
-            Ending::Retry => Err(tasks::Failure { message: error.message, retryable: true }),
-            Ending::Fail => Err(tasks::Failure { message: error.message, retryable: false }),
+            Ending::Retry => Err(tasks::Failure { message: error.message, retryable: true, kind: None }),
+            Ending::Fail => Err(tasks::Failure { message: error.message, retryable: false, kind: None }),
             Ending::Skip => Ok(tasks::Outcome::Skipped(error.message)),
         }
     }
