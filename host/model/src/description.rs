@@ -13,7 +13,7 @@ use crate::dag::{DagSpec, TaskSpec};
 use crate::graph::Graph;
 use crate::quota::{Policy, Quota};
 use crate::timetable::Schedule;
-use crate::uses::Uses;
+use crate::uses::{Uses, is_origin_pattern};
 
 /// Why a description is refused: one sentence for the module's owner that names the DAG, the reason and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -150,13 +150,19 @@ fn check_task(task: &TaskSpec, policy: &Policy) -> Result<(), String> {
 }
 
 fn check_uses(uses: &Uses, policy: &Policy) -> Result<(), String> {
-    for (kind, patterns) in [("variables", &uses.variables), ("connections", &uses.connections), ("dags", &uses.dags)] {
+    for (kind, patterns) in uses.kinds() {
         if patterns.len() > MAX_PATTERNS {
             return Err(format!("uses.{kind} has {} entries; at most {MAX_PATTERNS} are allowed", patterns.len()));
         }
         for pattern in patterns {
             if !is_label(pattern, MAX_NAME) {
                 return Err(format!("uses.{kind} holds {pattern:?}; use a name, or the beginning of one and `*`"));
+            }
+            if kind == "origins" && !is_origin_pattern(pattern) {
+                return Err(format!(
+                    "uses.origins holds {pattern:?}; use a scheme and a host in lower case, and the port if it is not the \
+                     scheme's own, such as \"https://api.example.com\" or \"http://build.internal:8080\""
+                ));
             }
             if policy.forbid_wildcards && pattern.ends_with('*') {
                 return Err(format!(

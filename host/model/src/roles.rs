@@ -84,10 +84,15 @@ impl AttemptRole {
                 Self::Callback { .. },
                 Family::VariableRead | Family::VariableWrite | Family::Connection | Family::Xcom | Family::Runs,
             ) => true,
-            (Self::Callback { .. }, Family::TaskState | Family::TaskInstance)
+            (Self::Callback { .. }, Family::TaskState | Family::TaskInstance | Family::Assets)
             | (
                 Self::Trigger { .. },
-                Family::VariableRead | Family::VariableWrite | Family::Xcom | Family::TaskInstance | Family::Runs,
+                Family::VariableRead
+                | Family::VariableWrite
+                | Family::Xcom
+                | Family::TaskInstance
+                | Family::Runs
+                | Family::Assets,
             ) => false,
             (
                 Self::Task { .. },
@@ -97,7 +102,8 @@ impl AttemptRole {
                 | Family::Xcom
                 | Family::TaskState
                 | Family::TaskInstance
-                | Family::Runs,
+                | Family::Runs
+                | Family::Assets,
             )
             | (Self::Parse { .. }, Family::VariableRead) => true,
             (
@@ -107,7 +113,8 @@ impl AttemptRole {
                 | Family::Xcom
                 | Family::TaskState
                 | Family::TaskInstance
-                | Family::Runs,
+                | Family::Runs
+                | Family::Assets,
             ) => false,
         }
     }
