@@ -38,7 +38,7 @@ targets: # What guests compile to
 	@rustup target list --installed | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
 
-cargo-component: # One test builds a tenant's crate with it
+cargo-component: # Two tests build tenants' crates with it
 	@command -v cargo-component >/dev/null || cargo install cargo-component --locked
 
 postgres: # Tests start a throw-away server of their own; this only puts the binaries there
