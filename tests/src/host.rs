@@ -24,12 +24,12 @@ pub struct Options {
     pub database_url: Option<String>,
     /// Further flags of `serve`.
     pub flags: Vec<String>,
-    /// The size of the largest file that the host can write, in KiB: its disk is as good as full then.
+    /// The size of the largest file that the host can write at first, in KiB: then its disk is as good as full.
     pub largest_file: Option<u32>,
 }
 
 /// Runs its arguments after the first with a limit on the size of files, and without the signal that would end them.
-const WITH_LARGEST_FILE: &str = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
+const WITH_LARGEST_FILE: &str = "trap '' XFSZ; ulimit -S -f \"$0\"; exec \"$@\"";
 
 impl Options {
     fn command(&self) -> Command {

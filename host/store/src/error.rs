@@ -56,7 +56,8 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(database) if is_condition_of_the_machine(database.code().as_deref()) => {
                 Self::Unavailable(database.message().to_owned())
             }
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+            sqlx::Error::Io(cause) => Self::Unavailable(cause.to_string()),
+            sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
                 Self::Unavailable(error.to_string())
             }
             other => Self::Statement(other),
@@ -65,11 +66,12 @@ impl From<sqlx::Error> for StoreError {
 }
 
 /// SQLite: busy 5, locked 6, read-only 8, I/O 10, full 13, cannot open 14 (the low byte of an extended code).
-/// PostgreSQL: classes 08 connection, 53 resources, 57 operator intervention, 40 rollback, and 25006 read-only.
+/// PostgreSQL: classes 08 connection, 28 and 3D no such user or database, 53 resources, 57 operator intervention, 40
+/// rollback, and 25006 read-only.
 fn is_condition_of_the_machine(code: Option<&str>) -> bool {
     let Some(code) = code else { return false };
     if code.len() == 5 {
-        return ["08", "53", "57", "40"].contains(&&code[..2]) || code == "25006";
+        return ["08", "28", "3D", "53", "57", "40"].contains(&&code[..2]) || code == "25006";
     }
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
 }

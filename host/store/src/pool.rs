@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use crate::checkup::{MIGRATIONS_POSTGRES, MIGRATIONS_SQLITE};
 use crate::dialect::{BEGIN_POSTGRES, BEGIN_SQLITE, Batch};
@@ -86,8 +86,14 @@ impl Store {
                     .statement_cache_capacity(256)
                     .pragma("temp_store", "memory")
                     .pragma("cache_size", "-16384");
-                // A connection to a file does not die of idleness, so nobody asks it whether it lives.
-                let pool = || SqlitePoolOptions::new().test_before_acquire(false);
+                // A connection to a file does not die of idleness, so nobody asks it whether it lives. But where SQLite
+                // itself rolls a failed commit back, on a full disk, the driver waits for ever for the end of the
+                // transaction: such a connection is replaced.
+                let pool = || {
+                    SqlitePoolOptions::new()
+                        .test_before_acquire(false)
+                        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+                };
                 let writer = pool().max_connections(1).connect_with(options.clone()).await?;
                 let readers = pool().max_connections(READERS).connect_lazy_with(options);
                 Pools::Sqlite { writer, readers }
@@ -95,12 +101,12 @@ impl Store {
             StoreConfig::Postgres { url, connections } => {
                 let options: PgConnectOptions = url.parse()?;
                 let options = options.statement_cache_capacity(256).application_name("flow-host");
-                let pool = PgPoolOptions::new()
-                    .max_connections(connections.max(2))
-                    .acquire_timeout(BUSY)
-                    .connect_with(options)
-                    .await?;
-                Pools::Postgres(pool)
+                let pool = PgPoolOptions::new().max_connections(connections.max(2)).acquire_timeout(BUSY);
+                match pool.connect_with(options.clone()).await {
+                    Ok(pool) => Pools::Postgres(pool),
+                    Err(sqlx::Error::PoolTimedOut) => return Err(why_unreachable(&options).await),
+                    Err(error) => return Err(error.into()),
+                }
             }
         };
         Ok(Self { pools })
@@ -150,6 +156,16 @@ impl Store {
             }
             Pools::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+/// What stands between us and a server that refused connections for as long as the pool was patient: the pool itself
+/// says only that it has waited.
+async fn why_unreachable(options: &PgConnectOptions) -> StoreError {
+    let attempt = tokio::time::timeout(Duration::from_secs(1), PgConnection::connect_with(options));
+    match attempt.await {
+        Ok(Err(cause)) => cause.into(),
+        Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut.into(),
     }
 }
 
