@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Child, Command};
 
-use flow_tests::{binary, component};
+use flow_tests::{Client, binary, component};
 use serde_json::json;
 
 use crate::database::{Database, Stage, on_both_databases};
@@ -67,7 +67,16 @@ async fn a_worker_beside_the_database_runs_everything() {
     prepare_etl(&tenant).await;
     let run = tenant.trigger("etl", weather()).await;
     assert_eq!(tenant.wait("etl", &run).await, "success");
+    assert_eq!(jobs(&tenant).await, [["SchedulerJob", "running"], ["WorkerJob", "running"]], "it does not schedule");
     worker.stop();
+    assert_eq!(jobs(&tenant).await, [["SchedulerJob", "running"], ["WorkerJob", "success"]]);
+}
+
+/// What the processes do, and how they are.
+async fn jobs(tenant: &Client) -> Vec<[String; 2]> {
+    let list = tenant.get("/api/v2/jobs?order_by=job_type").await.expect(200);
+    let jobs = list["jobs"].as_array().expect("a list");
+    jobs.iter().map(|job| ["job_type", "state"].map(|key| job[key].as_str().expect("a text").to_owned())).collect()
 }
 
 async fn a_remote_worker_runs_everything(database: Database) {
@@ -78,6 +87,7 @@ async fn a_remote_worker_runs_everything(database: Database) {
     let run = tenant.trigger("etl", weather()).await;
     assert_eq!(tenant.wait("etl", &run).await, "success");
     assert_eq!(tenant.result("etl", &run, "deliver").await["resumed_at_row"], 6);
+    assert_eq!(jobs(&tenant).await, [["SchedulerJob", "running"], ["WorkerJob", "running"]]);
     let log = tenant.get(format!("/api/v2/dags/etl/dagRuns/{run}/taskInstances/clean/logs/1")).await.expect(200);
     assert!(log.to_string().contains("read the weather"), "{log}");
 }

@@ -1,49 +1,48 @@
 //! Renewing leases, and taking back what workers lost.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
-use flow_model::ids::{AttemptId, TenantId};
+use flow_model::ids::{AttemptId, JobId, TenantId};
 use flow_model::port::{Renewal, Report};
 use flow_model::time::Millis;
 use flow_model::work::{AttemptClaims, AttemptEnd, ErrorClass, Failure, Grant, Usage};
-use flow_store::{StoreError, work};
+use flow_store::StoreError;
+use flow_store::work::{self, Lease};
 
 use crate::committer::{Cause, Finish, Refusal};
 use crate::local::LocalBroker;
+
+/// How long a grant is good for unless it is renewed: minutes, so that a worker outlasts a control plane that is away for
+/// a while. It gives no right beyond its attempt's: every verb also looks whether that one still counts.
+pub const GRANT_LIFE: Duration = Duration::from_mins(10);
 
 /// How many expired leases one round takes back.
 const ROUND: u32 = 512;
 
 impl LocalBroker {
-    /// Renews the leases that are worth writing: those of which more than a third has passed. The others are as good as
-    /// they were.
+    /// Renews the leases that are worth writing, those of which more than a third has passed, and every grant whose
+    /// attempt still counts.
     pub(crate) async fn renew_leases(&self, grants: &[Grant]) -> Result<Vec<Renewal>, StoreError> {
         let now = self.now();
         let attempts: Vec<AttemptId> = grants.iter().map(|grant| grant.claims.attempt).collect();
-        let mut held: HashMap<AttemptId, (Millis, TenantId)> = HashMap::new();
-        for (lease, tenant) in work::leases(&mut self.inner.store.read().await?, &attempts).await? {
-            held.insert(lease.attempt, (lease.until, tenant));
+        let leases = work::leases(&mut self.inner.store.read().await?, &attempts).await?;
+        for worker in leases.iter().map(|lease| lease.worker).collect::<HashSet<JobId>>() {
+            self.inner.note_renewal(worker, now).await;
         }
-        let lease = self.inner.lease;
-        let old: Vec<AttemptId> = held
-            .iter()
-            .filter(|(_, (until, _))| until.since(now) * 3 < lease * 2)
-            .map(|(&attempt, _)| attempt)
-            .collect();
+        let term = self.inner.lease;
+        let is_old = |lease: &&Lease| lease.until.since(now) * 3 < term * 2;
+        let old: Vec<AttemptId> = leases.iter().filter(is_old).map(|lease| lease.attempt).collect();
+        let mut held: HashMap<AttemptId, TenantId> =
+            leases.into_iter().map(|lease| (lease.attempt, lease.tenant)).collect();
         if !old.is_empty() {
-            let until = now.after(lease);
             let mut tx = self.inner.store.begin("renew").await?;
-            let renewed: HashSet<AttemptId> = work::renew(&mut tx, &old, until).await?.into_iter().collect();
+            let renewed: HashSet<AttemptId> = work::renew(&mut tx, &old, now.after(term)).await?.into_iter().collect();
             tx.commit().await?;
-            for attempt in old {
-                if renewed.contains(&attempt) {
-                    held.entry(attempt).and_modify(|(held_until, _)| *held_until = until);
-                } else {
-                    held.remove(&attempt);
-                }
-            }
+            held.retain(|attempt, _| renewed.contains(attempt) || !old.contains(attempt));
         }
-        Ok(grants.iter().map(|grant| renewal(&grant.claims, &held)).collect())
+        let expires = now.after(GRANT_LIFE);
+        Ok(grants.iter().map(|grant| renewal(&grant.claims, &held, expires)).collect())
     }
 
     /// Takes back attempts whose leases have expired; each is offered again or failed, as the model decides.
@@ -83,11 +82,10 @@ impl LocalBroker {
     }
 }
 
-fn renewal(claims: &AttemptClaims, held: &HashMap<AttemptId, (Millis, TenantId)>) -> Renewal {
+fn renewal(claims: &AttemptClaims, held: &HashMap<AttemptId, TenantId>, expires: Millis) -> Renewal {
     match held.get(&claims.attempt) {
-        Some((until, tenant)) if *tenant == claims.tenant => {
-            let claims = AttemptClaims { expires: *until, ..claims.clone() };
-            Renewal::Renewed(Grant { claims, token: String::new() })
+        Some(tenant) if *tenant == claims.tenant => {
+            Renewal::Renewed(Grant { claims: AttemptClaims { expires, ..claims.clone() }, token: String::new() })
         }
         Some(_) | None => Renewal::Fenced,
     }

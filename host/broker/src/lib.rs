@@ -50,6 +50,7 @@ mod xcoms;
 pub use clean::{Cleaned, clean};
 pub use error::{Actor, PlatformActor, ServiceError};
 pub use keys::{PublicKey, SigningKey};
+pub use leases::GRANT_LIFE;
 pub use local::{Admit, BrokerConfig, LocalBroker};
 pub use modules::{Upload, UploadError};
 pub use run_changes::Cleared;

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use crate::committer::Committer;
 use crate::engine::Engine;
 use crate::error::ServiceError;
-use crate::jobs::SchedulerJob;
+use crate::jobs::{Beats, Office};
 use crate::passwords::Passwords;
 use crate::secrets::Secrets;
 use crate::tokens::LiveTokens;
@@ -38,8 +38,9 @@ pub struct BrokerConfig {
     pub former_master_keys: Vec<[u8; 32]>,
     /// Inspects uploads.
     pub admit: Admit,
-    /// This installation: the same every time the same data directory is served.
-    pub instance: JobId,
+    /// This installation, the same every time the same data directory is served. `None` in a process that schedules
+    /// nothing: a worker beside the database, which has no time to keep.
+    pub instance: Option<JobId>,
     /// What an attempt may spend where its task says nothing else.
     pub limits: AttemptLimits,
     /// The name of the machine, for job records.
@@ -72,7 +73,7 @@ pub struct BrokerConfig {
 ///   `delete_tenant`, `platform_tokens`, `has_platform_token`, `issue_platform_token`, `issue_tenant_token`,
 ///   `issue_worker_token`, `revoke_platform_token`, `signing_key`, `public_keys`, `rotate_signing_key`,
 ///   `platform_event_logs`
-/// - Operations: `jobs`, `begin_job`, `beat_job`, `end_job`, `health`, `state_events` (a stream)
+/// - Operations: `jobs`, `begin_worker`, `end_worker`, `health`, `state_events` (a stream)
 #[derive(Clone)]
 pub struct LocalBroker {
     pub(crate) inner: Arc<Inner>,
@@ -89,12 +90,12 @@ pub(crate) struct Inner {
     /// Wakes whoever waits for a module's parse to end; it may have been another's.
     pub(crate) parsed: Notify,
     pub(crate) admit: Admit,
-    pub(crate) instance: JobId,
+    pub(crate) office: Option<Office>,
+    pub(crate) beats: Beats,
     pub(crate) limits: AttemptLimits,
     pub(crate) lease: Duration,
     pub(crate) engine: Arc<Engine>,
     pub(crate) committer: Committer,
-    pub(crate) scheduler: SchedulerJob,
 }
 
 impl LocalBroker {
@@ -104,9 +105,9 @@ impl LocalBroker {
         let secrets = Secrets::new(&config.master_key, &config.former_master_keys, entropy.clone());
         let engine = Arc::new(Engine::open(store.clone(), clock.clone(), entropy.clone(), lease).await?);
         let now = engine.now();
+        let office = instance.map(|instance| Office { instance, scheduler: JobId::mint(now, engine.random()) });
         let inner = Inner {
             committer: Committer::start(Arc::clone(&engine)),
-            scheduler: SchedulerJob::new(JobId::mint(now, engine.random()), now),
             engine,
             store,
             clock,
@@ -116,14 +117,17 @@ impl LocalBroker {
             live_tokens: LiveTokens::new(),
             parsed: Notify::new(),
             admit,
-            instance,
+            office,
+            beats: Beats::default(),
             limits,
             lease,
         };
         let broker = Self { inner: Arc::new(inner) };
         broker.adopt_master_key().await?;
         broker.ensure_signing_key().await?;
-        broker.inner.take_office(config.hostname).await?;
+        if let Some(office) = office {
+            broker.inner.take_office(office, config.hostname).await?;
+        }
         Ok(broker)
     }
 

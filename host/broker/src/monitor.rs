@@ -55,7 +55,6 @@ impl LocalBroker {
 
     /// Since when a job must have been heard of to be alive.
     fn lately(&self) -> Millis {
-        let silence = i64::try_from(SILENCE.as_millis()).unwrap_or(i64::MAX);
-        Millis(self.now().0.saturating_sub(silence))
+        self.now().before(SILENCE)
     }
 }

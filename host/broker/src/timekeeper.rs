@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use flow_model::time::Millis;
-use flow_store::{StoreError, dag, job, work};
+use flow_store::{StoreError, dag, work};
 
 use crate::error::ServiceError;
 use crate::local::LocalBroker;
@@ -52,7 +52,7 @@ impl LocalBroker {
         if is_due(schedule) {
             self.create_scheduled(now).await?;
         }
-        self.beat_scheduler(now).await?;
+        self.inner.beat_scheduler(now).await?;
         if [delayed, expiry, schedule].into_iter().any(is_due) {
             let (delayed, expiry, schedule) = self.due_instants().await?;
             return Ok([delayed, expiry, schedule].into_iter().flatten().min());
@@ -82,15 +82,5 @@ impl LocalBroker {
                 return Ok(());
             }
         }
-    }
-
-    /// Shows that scheduling goes on, every few seconds.
-    async fn beat_scheduler(&self, now: Millis) -> Result<(), StoreError> {
-        if !self.inner.scheduler.is_late(now) {
-            return Ok(());
-        }
-        let mut tx = self.inner.store.begin("scheduler heartbeat").await?;
-        job::beat(&mut tx, self.inner.scheduler.id(), now).await?;
-        tx.commit().await
     }
 }

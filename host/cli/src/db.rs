@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flow_model::time::Millis;
-
 use crate::data_dir::DataDir;
 use crate::database::Database;
 use crate::errors::Failure;
@@ -39,12 +37,10 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
     })
 }
 
-/// Removes runs that ended so many days ago, with all that belongs to them, and expired tokens.
+/// Removes runs and jobs that ended so many days ago, with all that belongs to them, and tokens that expired then.
 pub(crate) fn clean(settings: &Settings, days: u32) -> anyhow::Result<()> {
     let (database, _dir) = named(settings)?;
-    let age = Duration::from_hours(24).saturating_mul(days);
-    let now = clock::clock()();
-    let before = Millis(now.0.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
+    let before = clock::clock()().before(Duration::from_hours(24).saturating_mul(days));
     runtime::block_on(async {
         let store = database.open_migrated().await?;
         let cleaned = flow_broker::clean(&store, before).await.map_err(|error| database.explain(&error))?;

@@ -57,14 +57,14 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
                 let parts = Parts {
                     store: store.clone(),
                     sandbox: sandbox.clone(),
-                    // It has no installation of its own that could come back.
-                    instance: JobId::mint((tools.clock)(), random(&tools.entropy)),
+                    // Time is kept where somebody serves.
+                    instance: None,
                     master_key,
                     former_master_keys: given.former,
                     limits,
                 };
                 let broker = open_broker(parts, &tools).await?;
-                let worker = LocalWorker { broker: broker.clone(), sandbox, slots, drain, in_process: false };
+                let worker = LocalWorker { broker: broker.clone(), sandbox, slots, drain };
                 let outcome = worker.run(Arc::new(tools), shutdown).await;
                 broker.close().await?;
                 store.close().await;

@@ -41,6 +41,9 @@ pub trait Broker: Clone + Send + Sync + 'static {
 pub struct ClaimRequest {
     /// The worker's job record.
     pub worker: JobId,
+    /// The name of its machine, for whoever reads the list of jobs.
+    #[serde(default)]
+    pub hostname: String,
     /// Whose work it may have. Over HTTP the worker's token overrides it.
     #[serde(default)]
     pub tenants: TenantScope,

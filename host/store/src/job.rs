@@ -23,9 +23,10 @@ pub struct NewJob {
 }
 
 const BEGIN: &str = "INSERT INTO job (id, kind, state, hostname, instance, start_date, latest_heartbeat) \
-     VALUES ($1, $2, 'running', $3, $4, $5, $5)";
+     VALUES ($1, $2, 'running', $3, $4, $5, $5) ON CONFLICT (id) DO UPDATE \
+     SET latest_heartbeat = excluded.latest_heartbeat, state = 'running', end_date = NULL WHERE job.state <> 'success'";
 
-/// Records that a job began.
+/// Records that a job began or, if it did before, that it is alive.
 pub async fn begin(db: &mut Session, job: &NewJob) -> Result<(), StoreError> {
     let (id, instance) = (job.id.to_string(), job.instance.map(|instance| instance.to_string()));
     on!(db, c => sqlx::query(BEGIN).bind(&id).bind(&job.kind).bind(&job.hostname).bind(instance.as_deref())
@@ -33,21 +34,39 @@ pub async fn begin(db: &mut Session, job: &NewJob) -> Result<(), StoreError> {
     Ok(())
 }
 
-const BEAT: &str = "UPDATE job SET latest_heartbeat = $2 WHERE id = $1 AND state = 'running'";
+const BEAT: &str = "UPDATE job SET latest_heartbeat = $2, state = 'running', end_date = NULL \
+     WHERE id = $1 AND state <> 'success'";
 
-/// Records that a job is alive.
+/// Records that a job is alive, even if it was taken for gone.
 pub async fn beat(db: &mut Session, id: JobId, now: Millis) -> Result<(), StoreError> {
     let id = id.to_string();
     on!(db, c => sqlx::query(BEAT).bind(&id).bind(now.0).execute(&mut *c).await.map(drop))?;
     Ok(())
 }
 
-const END: &str = "UPDATE job SET state = $2, end_date = $3 WHERE id = $1 AND state = 'running'";
+const END: &str = "UPDATE job SET state = 'success', end_date = $2 WHERE id = $1";
 
-/// Records how a job ended.
-pub async fn end(db: &mut Session, id: JobId, succeeded: bool, now: Millis) -> Result<(), StoreError> {
-    let (id, state) = (id.to_string(), if succeeded { "success" } else { "failed" });
-    on!(db, c => sqlx::query(END).bind(&id).bind(state).bind(now.0).execute(&mut *c).await.map(drop))?;
+/// Records that a job ended in good order.
+pub async fn end(db: &mut Session, id: JobId, now: Millis) -> Result<(), StoreError> {
+    let id = id.to_string();
+    on!(db, c => sqlx::query(END).bind(&id).bind(now.0).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}
+
+const SILENT: &str = "UPDATE job SET state = 'failed', end_date = latest_heartbeat \
+     WHERE state = 'running' AND latest_heartbeat < $1";
+
+/// Ends the jobs that were not heard of since `before`.
+pub async fn fail_silent(db: &mut Session, before: Millis) -> Result<(), StoreError> {
+    on!(db, c => sqlx::query(SILENT).bind(before.0).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}
+
+const FORGET: &str = "DELETE FROM job WHERE end_date < $1";
+
+/// Removes the jobs that ended before an instant.
+pub async fn forget_ended(db: &mut Session, before: Millis) -> Result<(), StoreError> {
+    on!(db, c => sqlx::query(FORGET).bind(before.0).execute(&mut *c).await.map(drop))?;
     Ok(())
 }
 

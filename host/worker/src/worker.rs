@@ -29,6 +29,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 pub struct WorkerConfig {
     /// Its job record.
     pub id: JobId,
+    /// The name of its machine, for whoever reads the list of jobs.
+    pub hostname: String,
     /// Whose work it takes. Over HTTP the worker's token decides.
     pub tenants: TenantScope,
     /// How many attempts it runs at a time.
@@ -127,6 +129,7 @@ impl<B: Broker> Worker<B> {
     fn request(&self, free: usize) -> ClaimRequest {
         ClaimRequest {
             worker: self.config.id,
+            hostname: self.config.hostname.clone(),
             tenants: self.config.tenants.clone(),
             slots: u32::try_from(free).unwrap_or(u32::MAX),
             wait_ms: u64::try_from(LONG_POLL.as_millis()).unwrap_or(u64::MAX),

@@ -4,9 +4,12 @@
 
 use std::time::Duration;
 
+use flow_broker::GRANT_LIFE;
 use flow_model::call::{Call, CallError, Reply};
-use flow_model::ids::AttemptId;
-use flow_model::port::{Broker, BrokerError, Renewal, Report};
+use flow_model::ids::{AttemptId, JobId};
+use flow_model::port::{Broker, BrokerError, ClaimRequest, Renewal, Report, TenantScope};
+use flow_model::rest::PageRequest;
+use flow_model::rest::jobs::JobFilter;
 use flow_model::state::{RunState, TaskInstanceState};
 use flow_model::work::{AttemptEnd, ErrorClass, Job, LogLevel, LogLine, LogSource, TaskContext, Usage, Work};
 use serde_json::json;
@@ -101,6 +104,61 @@ pub async fn a_lease_lives_as_long_as_it_is_renewed<B: Broker>(stage: Stage<B>) 
     assert_eq!(stage.run_state(&dag, &run).await, RunState::Success);
 }
 
+/// A grant is good for minutes, so that a worker outlasts a control plane that is away for a while.
+pub async fn a_grant_outlives_its_lease<B: Broker>(stage: Stage<B>) {
+    let dag = stage.know(spec(json!({"dag_id": "one", "tasks": [{"task_id": "a", "function": "f"}]}))).await;
+    stage.trigger(&dag).await;
+    let first = stage.claim_one().await.grant;
+    stage.port.start(&first).await.expect("it counts");
+    let answer = Ok(Reply::Instant(None));
+    let mut latest = first.clone();
+    // A little longer, as clocks of other machines may differ by a little.
+    let end = stage.clock.now().after(GRANT_LIFE + Duration::from_secs(10));
+    while stage.clock.now() < end {
+        assert_eq!(stage.port.call(&latest, Call::PreviousSuccess).await, answer);
+        if stage.clock.now().after(LEASE) < end {
+            assert_eq!(stage.port.call(&first, Call::PreviousSuccess).await, answer, "it was not renewed");
+        }
+        stage.pass(LEASE / 2).await;
+        let renewed = stage.port.renew(std::slice::from_ref(&latest)).await.expect("an answer").remove(0);
+        let Renewal::Renewed(next) = renewed else { panic!("the attempt counts") };
+        latest = next;
+    }
+    assert_eq!(stage.port.call(&latest, Call::PreviousSuccess).await, answer);
+    assert_eq!(stage.port.call(&first, Call::PreviousSuccess).await, Err(CallError::Denied));
+}
+
+/// A worker is on record as soon as it claims, for as long as it claims or renews.
+pub async fn a_worker_is_on_record<B: Broker>(stage: Stage<B>) {
+    let state = async || {
+        let filter = JobFilter { hostname: Some("far.example".to_owned()), ..JobFilter::default() };
+        let page = PageRequest::default();
+        let jobs = stage.local.jobs(&filter, &page).await.expect("a page").entries;
+        jobs.into_iter().map(|job| (job.job_type, job.state, job.end_date)).collect::<Vec<_>>()
+    };
+    let record = |state: &str, end| [(Some("WorkerJob".to_owned()), Some(state.to_owned()), end)];
+    let claim = || {
+        let (worker, hostname) = (JobId(uuid::Uuid::from_u128(7)), "far.example".to_owned());
+        stage.port.claim(ClaimRequest { worker, hostname, tenants: TenantScope::All, slots: 1, wait_ms: 0 })
+    };
+    assert_eq!(state().await, []);
+    assert_eq!(claim().await, Ok(Vec::new()));
+    assert_eq!(state().await, record("running", None));
+    let last = stage.clock.now();
+    stage.pass(Duration::from_mins(2)).await;
+    assert_eq!(state().await, record("failed", Some(last)), "it is silent");
+
+    let dag = stage.know(spec(json!({"dag_id": "one", "tasks": [{"task_id": "a", "function": "f"}]}))).await;
+    stage.trigger(&dag).await;
+    let work = claim().await.expect("work can be claimed").remove(0);
+    assert_eq!(state().await, record("running", None), "it was not gone after all");
+    for _ in 0..8 {
+        stage.pass(LEASE / 2).await;
+        stage.port.renew(std::slice::from_ref(&work.grant)).await.expect("an answer");
+    }
+    assert_eq!(state().await, record("running", None));
+}
+
 /// Values pass between the tasks of a run through `xcom`, and what was never stored is not found.
 pub async fn xcoms_pass_between_tasks<B: Broker>(stage: Stage<B>) {
     let dag = stage
@@ -166,6 +224,8 @@ macro_rules! contract {
             results_become_arguments,
             a_finished_attempt_is_fenced,
             a_lease_lives_as_long_as_it_is_renewed,
+            a_grant_outlives_its_lease,
+            a_worker_is_on_record,
             xcoms_pass_between_tasks,
             runs_are_reached_as_declared,
         );

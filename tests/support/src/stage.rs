@@ -48,7 +48,7 @@ impl Stage<LocalBroker> {
         let clock = SettableClock::default();
         let tenant = db.tenant("acme", clock.now()).await;
         let local = open_broker(&db.store, &clock).await;
-        let worker = local.begin_job("WorkerJob", "stage", true).await.expect("a job");
+        let worker = local.begin_worker("stage").await.expect("a job");
         Self { port: local.clone(), local, clock, db, tenant, worker }
     }
 
@@ -58,7 +58,7 @@ impl Stage<LocalBroker> {
         drop((local, port));
         db.store = Store::open(db.config.clone()).await.expect("the store can be opened again");
         let local = open_broker(&db.store, &clock).await;
-        let worker = local.begin_job("WorkerJob", "stage", true).await.expect("a job");
+        let worker = local.begin_worker("stage").await.expect("a job");
         Self { port: local.clone(), local, clock, db, tenant, worker }
     }
 }
@@ -72,7 +72,7 @@ pub async fn open_broker(store: &Store, clock: &SettableClock) -> LocalBroker {
         master_key: [7; 32],
         former_master_keys: Vec::new(),
         admit: Arc::new(|_| Box::pin(async { Err(Rejection::Unavailable("a stage admits nothing".to_owned())) })),
-        instance: JobId(uuid::Uuid::from_u128(1)),
+        instance: Some(JobId(uuid::Uuid::from_u128(1))),
         limits: AttemptLimits::default(),
         hostname: "stage".to_owned(),
         lease: LEASE,
@@ -156,7 +156,8 @@ impl<B: Broker> Stage<B> {
 
     /// Leases what there is, without waiting.
     pub async fn claim(&self, slots: u32) -> Vec<Work> {
-        let request = ClaimRequest { worker: self.worker, tenants: TenantScope::All, slots, wait_ms: 0 };
+        let (worker, hostname) = (self.worker, "stage".to_owned());
+        let request = ClaimRequest { worker, hostname, tenants: TenantScope::All, slots, wait_ms: 0 };
         self.port.claim(request).await.expect("work can be claimed")
     }
 

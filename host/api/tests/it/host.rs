@@ -216,7 +216,7 @@ fn config(store: Store, clock: Clock, entropy: Entropy) -> BrokerConfig {
         master_key: [7; 32],
         former_master_keys: Vec::new(),
         admit: admit(),
-        instance: JobId::mint(BEGIN, [1; 10]),
+        instance: Some(JobId::mint(BEGIN, [1; 10])),
         hostname: "test".to_owned(),
         limits: AttemptLimits::default(),
         lease: Duration::from_secs(30),

@@ -30,7 +30,8 @@ impl Drop for Worker {
 
 /// A wish for work.
 pub(crate) fn wish(slots: u32) -> ClaimRequest {
-    ClaimRequest { worker: JobId::mint(BEGIN, [9; 10]), tenants: TenantScope::All, slots, wait_ms: 30_000 }
+    let (worker, hostname) = (JobId::mint(BEGIN, [9; 10]), "far.example".to_owned());
+    ClaimRequest { worker, hostname, tenants: TenantScope::All, slots, wait_ms: 30_000 }
 }
 
 async fn finish(broker: &LocalBroker, work: Work) {

@@ -144,6 +144,9 @@ async fn bodies_that_are_none_are_refused() {
     trigger(&host, &admin, "r").await;
     let worker = host.worker().await;
     host.ask(ask("POST", "/internal/v1/claim").token(&worker).body("application/json", "{")).await.expect(400);
+    let mut nameless = serde_json::to_value(wish(1)).expect("it is JSON");
+    nameless["hostname"] = json!("a\u{0}b");
+    host.ask(ask("POST", "/internal/v1/claim").token(&worker).json(&nameless)).await.expect(400);
     let work = claimed(&host, &worker).await.remove(0);
     host.ask(as_attempt(&work, "call").json(&json!({ "call": "format_disk" }))).await.expect(400);
     host.ask(as_attempt(&work, "finish").header("content-length", "10737418240")).await.expect(413);

@@ -86,13 +86,13 @@ impl House {
     /// Leases what there is.
     pub(crate) async fn claim(&self, wait_ms: u64) -> Vec<Work> {
         let worker = JobId(Uuid::from_u128(2));
-        let request = ClaimRequest { worker, tenants: TenantScope::All, slots: 16, wait_ms };
+        let request = ClaimRequest { worker, hostname: String::new(), tenants: TenantScope::All, slots: 16, wait_ms };
         self.broker.claim(request).await.expect("work can be claimed")
     }
 
     /// Says how an attempt ended.
     pub(crate) async fn finish(&self, work: &Work, end: AttemptEnd) {
-        let report = Report { end, usage: Usage::default() };
+        let report = Report { end, usage: Usage::default(), retry: None, map_label: None };
         self.broker.finish(&work.grant, report).await.expect("the attempt counts");
     }
 
@@ -131,7 +131,7 @@ pub(crate) fn config(
         master_key,
         former_master_keys: former_master_keys.to_vec(),
         admit: admit(),
-        instance: JobId(Uuid::from_u128(1)),
+        instance: Some(JobId(Uuid::from_u128(1))),
         limits: AttemptLimits::default(),
         hostname: "house".to_owned(),
         lease: Duration::from_secs(30),

@@ -61,7 +61,7 @@ impl Host {
         let parts = Parts {
             store: store.clone(),
             sandbox: sandbox.clone(),
-            instance,
+            instance: Some(instance),
             master_key,
             former_master_keys: plan.keys.former,
             limits: plan.limits,
@@ -75,7 +75,7 @@ impl Host {
         host.keep_time(broker.clone());
         if plan.slots > 0 {
             let Plan { slots, drain, .. } = plan;
-            let worker = LocalWorker { broker, sandbox, slots, drain, in_process: true };
+            let worker = LocalWorker { broker, sandbox, slots, drain };
             host.loops.spawn(worker.run(Arc::new(tools), host.shutdown.clone()));
         }
         Ok(host)

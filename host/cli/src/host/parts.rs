@@ -1,5 +1,6 @@
 //! The parts that a whole host and a worker beside its database are both made of.
 
+use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,8 +56,8 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     /// Inspects uploads.
     pub(crate) sandbox: Sandbox,
-    /// Who this installation is.
-    pub(crate) instance: JobId,
+    /// Which installation this is, if it schedules.
+    pub(crate) instance: Option<JobId>,
     /// Encrypts the tenants' data keys.
     pub(crate) master_key: MasterKey,
     /// Those before it.
@@ -106,19 +107,22 @@ pub(crate) async fn open_broker(parts: Parts, tools: &Tools) -> Result<LocalBrok
 }
 
 fn explain(error: &ServiceError) -> Failure {
-    let message = format!("the host cannot start: {error}");
+    let cannot = |why: &dyn Display| format!("the host cannot start: {why}");
     match error {
-        ServiceError::Conflict { .. } => Failure::usage(message).hint(
+        ServiceError::Conflict { .. } => Failure::usage(cannot(error)).hint(
             "the present key is that of --master-key-file, FLOW_HOST_MASTER_KEY or the data directory; former ones go \
              into FLOW_HOST_FORMER_MASTER_KEYS",
         ),
-        ServiceError::Unavailable(_) => Failure::unreachable(message).hint("see that the database can be written to"),
+        ServiceError::Unavailable(reason) => {
+            Failure::unreachable(cannot(&format_args!("the database cannot answer: {reason}")))
+                .hint("see that it can be reached and written to, and that its disk has room")
+        }
         ServiceError::NotFound { .. }
         | ServiceError::Invalid { .. }
         | ServiceError::TooLarge { .. }
         | ServiceError::Quota(_)
         | ServiceError::Denied(_)
-        | ServiceError::Internal => Failure::failed(message),
+        | ServiceError::Internal => Failure::failed(cannot(error)),
     }
 }
 
@@ -126,6 +130,7 @@ fn explain(error: &ServiceError) -> Failure {
 pub(crate) fn worker_config(id: JobId, slots: u32, drain: Duration, tools: &Tools) -> WorkerConfig {
     WorkerConfig {
         id,
+        hostname: tools.hostname.clone(),
         tenants: TenantScope::All,
         slots: usize::try_from(slots).unwrap_or(usize::MAX),
         beat: BEAT,

@@ -11,29 +11,38 @@ use crate::error::StoreError;
 use crate::pool::Session;
 
 /// A leased attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// The attempt.
     pub attempt: AttemptId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Who holds it.
+    pub worker: JobId,
     /// Until when it is leased.
     pub until: Millis,
 }
 
 const LEASES: Batch = batch!(
-    "SELECT w.attempt, w.tenant, w.lease_until FROM ",
+    "SELECT w.attempt, w.tenant, w.worker, w.lease_until FROM ",
     rows(attempt text),
     " CROSS JOIN work AS w WHERE w.attempt = r.attempt AND w.worker IS NOT NULL"
 );
 
-/// The leases of these attempts with their tenants; an attempt that is not there is fenced.
-pub async fn leases(db: &mut Session, attempts: &[AttemptId]) -> Result<Vec<(Lease, TenantId)>, StoreError> {
+/// The leases of these attempts; an attempt that is not there is fenced.
+pub async fn leases(db: &mut Session, attempts: &[AttemptId]) -> Result<Vec<Lease>, StoreError> {
     let (text, rows) = (db.text(LEASES), attempt_rows(attempts)?);
-    let found: Vec<(String, String, i64)> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let found: Vec<(String, String, String, i64)> =
+        on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
     found
         .into_iter()
-        .map(|(attempt, tenant, until)| {
-            let lease = Lease { attempt: column::text("work.attempt", &attempt)?, until: Millis(until) };
-            Ok((lease, column::text("work.tenant", &tenant)?))
+        .map(|(attempt, tenant, worker, until)| {
+            Ok(Lease {
+                attempt: column::text("work.attempt", &attempt)?,
+                tenant: column::text("work.tenant", &tenant)?,
+                worker: column::text("work.worker", &worker)?,
+                until: Millis(until),
+            })
         })
         .collect()
 }

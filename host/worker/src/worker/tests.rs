@@ -180,6 +180,7 @@ impl Started {
 fn start(plane: &Plane, run: Run, drain: Duration) -> Started {
     let config = WorkerConfig {
         id: JobId::mint(Millis(0), [0; 10]),
+        hostname: "here".to_owned(),
         tenants: TenantScope::All,
         slots: 2,
         beat: Duration::from_millis(1),
