@@ -80,10 +80,7 @@ async fn shown_dag(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<D
 }
 
 fn details(dag: Dag, spec: &DagSpec, latest: Option<DagVersion>) -> DagDetails {
-    let timezone = match &spec.schedule {
-        Some(ScheduleSpec::Cron { timezone, .. }) => timezone.clone(),
-        Some(ScheduleSpec::Interval { .. }) | None => "UTC".to_owned(),
-    };
+    let timezone = spec.schedule.as_ref().map_or("UTC", ScheduleSpec::timezone).to_owned();
     DagDetails {
         catchup: spec.catchup,
         dag_run_timeout: None,

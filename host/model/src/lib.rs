@@ -4,19 +4,25 @@
 //! carries out what these functions decide.
 
 pub mod advance;
+pub mod asset;
+pub mod backfill;
 pub mod call;
 mod coded;
 pub mod connection_uri;
 pub mod cron;
 pub mod dag;
+pub mod delta;
+pub mod deadline;
 pub mod description;
 pub mod fairness;
 pub mod graph;
 pub mod ids;
 pub mod inspect;
 pub mod port;
+pub mod priority;
 pub mod quota;
 pub mod rest;
+pub mod retry;
 pub mod roles;
 pub mod run;
 pub mod schedule;
