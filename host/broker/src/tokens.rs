@@ -106,7 +106,7 @@ impl LocalBroker {
     async fn list_tokens(&self, tenant: Option<&TenantId>, page: &PageRequest) -> Result<Page<Token>, ServiceError> {
         let mut db = self.inner.store.read().await?;
         let found = token::list(&mut db, tenant, page).await?;
-        Ok(Page { entries: found.entries.into_iter().map(Token::from).collect(), total: found.total })
+        Ok(found.map(Token::from))
     }
 
     /// Issues a token within the actor's tenant, of at most the actor's role.

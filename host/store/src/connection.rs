@@ -6,7 +6,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Sort, by, by_nullable, like, page_of};
+use crate::listing::{Order, Selection, Source, by, by_nullable, like};
 use crate::pool::Session;
 
 /// A connection whose secret parts are sealed.
@@ -63,17 +63,21 @@ impl TryFrom<Row> for SealedConnection {
     }
 }
 
-macro_rules! columns {
-    ($rest:literal) => {
-        concat!(
-            "SELECT conn_id, conn_type, description, host, port, db_schema, login, password_sealed, extra_sealed
-            FROM connection ",
-            $rest
-        )
-    };
-}
-
-const GET: &str = columns!("WHERE tenant = $1 AND conn_id = $2");
+const SELECT: &str =
+    "SELECT conn_id, conn_type, description, host, port, db_schema, login, password_sealed, extra_sealed";
+const CONNECTIONS: Source = Source { from: "FROM connection", beside: "", whose: "tenant = ?" };
+const ORDER: Order = Order {
+    sorts: &[
+        by("connection_id", "conn_id"),
+        by("conn_id", "conn_id"),
+        by("id", "conn_id"),
+        by("conn_type", "conn_type"),
+        by_nullable("description", "description"),
+        by_nullable("host", "host"),
+        by_nullable("port", "port"),
+    ],
+    tie: "conn_id",
+};
 
 /// One connection.
 pub async fn get(
@@ -81,10 +85,8 @@ pub async fn get(
     tenant: &TenantId,
     id: &ConnectionId,
 ) -> Result<Option<SealedConnection>, StoreError> {
-    let row: Option<Row> = on!(db, c => {
-        sqlx::query_as(GET).bind(tenant.as_str()).bind(id.as_str()).fetch_optional(&mut *c).await?
-    });
-    row.map(SealedConnection::try_from).transpose()
+    let connection = Selection::of(CONNECTIONS, tenant).and("conn_id = ?", [id.as_str()]);
+    connection.optional::<Row>(db, SELECT).await?.map(SealedConnection::try_from).transpose()
 }
 
 const IDS: &str = "SELECT conn_id FROM connection WHERE tenant = $1";
@@ -96,16 +98,6 @@ pub async fn ids(db: &mut Session, tenant: &TenantId) -> Result<Vec<String>, Sto
 
 const COUNT: &str = "SELECT COUNT(*) FROM connection
     WHERE tenant = $1 AND ($2 IS NULL OR LOWER(conn_id) LIKE $2 ESCAPE '\\')";
-const LIST: &str = columns!("WHERE tenant = $1 AND ($2 IS NULL OR LOWER(conn_id) LIKE $2 ESCAPE '\\')");
-const SORTS: &[Sort] = &[
-    by("connection_id", "conn_id"),
-    by("conn_id", "conn_id"),
-    by("id", "conn_id"),
-    by("conn_type", "conn_type"),
-    by_nullable("description", "description"),
-    by_nullable("host", "host"),
-    by_nullable("port", "port"),
-];
 
 /// How many connections a tenant has whose ids match `pattern`.
 pub async fn count(db: &mut Session, tenant: &TenantId, pattern: Option<&str>) -> Result<u64, StoreError> {
@@ -122,19 +114,10 @@ pub async fn list(
     pattern: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<SealedConnection>, StoreError> {
-    let list = page_of(LIST, page, SORTS)?;
-    let total = count(db, tenant, pattern).await?;
-    let rows: Vec<Row> = on!(db, c => {
-        sqlx::query_as(list)
-            .bind(tenant.as_str())
-            .bind(like(pattern))
-            .bind(i64::from(page.limit))
-            .bind(i64::from(page.offset))
-            .fetch_all(&mut *c)
-            .await?
-    });
-    let entries = rows.into_iter().map(SealedConnection::try_from).collect::<Result<_, _>>()?;
-    Ok(Page { entries, total })
+    Selection::of(CONNECTIONS, tenant)
+        .and_like("LOWER(conn_id) LIKE ? ESCAPE '\\'", pattern)
+        .page::<Row, _>(db, SELECT, ORDER, page)
+        .await
 }
 
 const INSERT: &str = "INSERT INTO connection (tenant, conn_id, conn_type, description, host, port, db_schema, login,

@@ -7,7 +7,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Sort, by, by_nullable, page_of};
+use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
 
 /// One thing that somebody did.
@@ -59,54 +59,26 @@ pub async fn append(db: &mut Session, event: &Event<'_>) -> Result<(), StoreErro
     Ok(())
 }
 
-macro_rules! matching {
-    ($select:literal, $whose:literal) => {
-        concat!(
-            $select,
-            " FROM event_log WHERE ",
-            $whose,
-            "
-            AND ($2 IS NULL OR dag_id = $2)
-            AND ($3 IS NULL OR run_id = $3)
-            AND ($4 IS NULL OR task_id = $4)
-            AND ($5 IS NULL OR map_index = $5)
-            AND ($6 IS NULL OR try_number = $6)
-            AND ($7 IS NULL OR owner = $7)
-            AND ($8 IS NULL OR event = $8)
-            AND ($9 IS NULL OR REPLACE($9, '|' || event || '|', '') <> $9)
-            AND ($10 IS NULL OR REPLACE($10, '|' || event || '|', '') = $10)
-            AND ($11 IS NULL OR occurred_at < $11)
-            AND ($12 IS NULL OR occurred_at > $12)"
-        )
-    };
-}
-
-const COUNT_OF: &str = matching!("SELECT COUNT(*)", "tenant = $1");
-const COUNT_PLATFORM: &str = matching!("SELECT COUNT(*)", "tenant IS NULL AND $1 IS NULL");
-const LIST_OF: &str = matching!(
-    "SELECT id, occurred_at, event, owner, dag_id, run_id, task_id, map_index, try_number, extra",
-    "tenant = $1"
-);
-const LIST_PLATFORM: &str = matching!(
-    "SELECT id, occurred_at, event, owner, dag_id, run_id, task_id, map_index, try_number, extra",
-    "tenant IS NULL AND $1 IS NULL"
-);
-const GET: &str = "SELECT id, occurred_at, event, owner, dag_id, run_id, task_id, map_index, try_number, extra
-    FROM event_log WHERE tenant = $1 AND id = $2";
-const SORTS: &[Sort] = &[
-    by("event_log_id", "id"),
-    by("id", "id"),
-    by("when", "occurred_at"),
-    by("dttm", "occurred_at"),
-    by("event", "event"),
-    by("owner", "owner"),
-    by_nullable("dag_id", "dag_id"),
-    by_nullable("run_id", "run_id"),
-    by_nullable("task_id", "task_id"),
-    by_nullable("map_index", "map_index"),
-    by_nullable("try_number", "try_number"),
-    by_nullable("extra", "extra"),
-];
+const SELECT: &str = "SELECT id, occurred_at, event, owner, dag_id, run_id, task_id, map_index, try_number, extra";
+const OF_TENANT: Source = Source { from: "FROM event_log", beside: "", whose: "tenant = ?" };
+const OF_PLATFORM: Source = Source { whose: "tenant IS NULL", ..OF_TENANT };
+const ORDER: Order = Order {
+    sorts: &[
+        by("event_log_id", "id"),
+        by("id", "id"),
+        by("when", "occurred_at"),
+        by("dttm", "occurred_at"),
+        by("event", "event"),
+        by("owner", "owner"),
+        by_nullable("dag_id", "dag_id"),
+        by_nullable("run_id", "run_id"),
+        by_nullable("task_id", "task_id"),
+        by_nullable("map_index", "map_index"),
+        by_nullable("try_number", "try_number"),
+        by_nullable("extra", "extra"),
+    ],
+    tie: "id",
+};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -152,43 +124,25 @@ pub async fn list(
     filter: &EventLogFilter,
     page: &PageRequest,
 ) -> Result<Page<EventLog>, StoreError> {
-    let (count, list) = if tenant.is_some() { (COUNT_OF, LIST_OF) } else { (COUNT_PLATFORM, LIST_PLATFORM) };
-    let list = page_of(list, page, SORTS)?;
-    // One text per list of kinds, each kind between bars, so that the statement needs no list parameter.
-    let kinds = |kinds: &[String]| (!kinds.is_empty()).then(|| format!("|{}|", kinds.join("||")));
-    let (included, excluded) = (kinds(&filter.included_events), kinds(&filter.excluded_events));
-    macro_rules! bound {
-        ($query:expr) => {
-            $query
-                .bind(tenant.map(TenantId::as_str))
-                .bind(filter.dag_id.as_deref())
-                .bind(filter.run_id.as_deref())
-                .bind(filter.task_id.as_deref())
-                .bind(filter.map_index)
-                .bind(filter.try_number.map(i64::from))
-                .bind(filter.owner.as_deref())
-                .bind(filter.event.as_deref())
-                .bind(included.as_deref())
-                .bind(excluded.as_deref())
-                .bind(filter.before.map(|at| at.0))
-                .bind(filter.after.map(|at| at.0))
-        };
-    }
-    let total: i64 = on!(db, c => bound!(sqlx::query_scalar(count)).fetch_one(&mut *c).await?);
-    let rows: Vec<Row> = on!(db, c => {
-        bound!(sqlx::query_as(list))
-            .bind(i64::from(page.limit))
-            .bind(i64::from(page.offset))
-            .fetch_all(&mut *c)
-            .await?
-    });
-    let entries = rows.into_iter().map(EventLog::try_from).collect::<Result<_, _>>()?;
-    Ok(Page { entries, total: column::count("event_log", total)? })
+    tenant
+        .map_or_else(|| Selection::all(OF_PLATFORM), |tenant| Selection::of(OF_TENANT, tenant))
+        .and("dag_id = ?", filter.dag_id.as_deref())
+        .and("run_id = ?", filter.run_id.as_deref())
+        .and("task_id = ?", filter.task_id.as_deref())
+        .and("map_index = ?", filter.map_index)
+        .and("try_number = ?", filter.try_number)
+        .and("owner = ?", filter.owner.as_deref())
+        .and("event = ?", filter.event.as_deref())
+        .and("event IN (?)", &filter.included_events)
+        .and("event NOT IN (?)", &filter.excluded_events)
+        .and("occurred_at < ?", filter.before)
+        .and("occurred_at > ?", filter.after)
+        .page::<Row, _>(db, SELECT, ORDER, page)
+        .await
 }
 
 /// One event of a tenant.
 pub async fn get(db: &mut Session, tenant: &TenantId, id: i64) -> Result<Option<EventLog>, StoreError> {
-    let row: Option<Row> =
-        on!(db, c => sqlx::query_as(GET).bind(tenant.as_str()).bind(id).fetch_optional(&mut *c).await?);
-    row.map(EventLog::try_from).transpose()
+    let event = Selection::of(OF_TENANT, tenant).and("id = ?", [id]);
+    event.optional::<Row>(db, SELECT).await?.map(EventLog::try_from).transpose()
 }

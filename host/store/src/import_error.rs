@@ -5,9 +5,8 @@ use flow_model::rest::import_errors::ImportError;
 use flow_model::rest::{Page, PageRequest};
 use flow_model::time::Millis;
 
-use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Sort, by, like, page_of};
+use crate::listing::{Order, Selection, Source, by};
 use crate::pool::Session;
 
 #[derive(sqlx::FromRow)]
@@ -19,15 +18,17 @@ struct Row {
     message: String,
 }
 
-impl From<Row> for ImportError {
-    fn from(row: Row) -> Self {
-        Self {
+impl TryFrom<Row> for ImportError {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
             import_error_id: row.id,
             timestamp: Millis(row.occurred_at),
             filename: row.filename,
             bundle_name: row.module,
             stack_trace: row.message,
-        }
+        })
     }
 }
 
@@ -76,25 +77,24 @@ pub async fn clear(db: &mut Session, tenant: &TenantId, module: &ModuleName, ver
     Ok(())
 }
 
-const GET: &str = "SELECT id, module, occurred_at, filename, message FROM import_error WHERE tenant = $1 AND id = $2";
-const COUNT: &str = "SELECT COUNT(*) FROM import_error
-    WHERE tenant = $1 AND ($2 IS NULL OR LOWER(filename) LIKE $2 ESCAPE '\\')";
-const LIST: &str = "SELECT id, module, occurred_at, filename, message FROM import_error
-    WHERE tenant = $1 AND ($2 IS NULL OR LOWER(filename) LIKE $2 ESCAPE '\\')";
-const SORTS: &[Sort] = &[
-    by("import_error_id", "id"),
-    by("id", "id"),
-    by("timestamp", "occurred_at"),
-    by("filename", "filename"),
-    by("bundle_name", "module"),
-    by("stacktrace", "message"),
-];
+const SELECT: &str = "SELECT id, module, occurred_at, filename, message";
+const ERRORS: Source = Source { from: "FROM import_error", beside: "", whose: "tenant = ?" };
+const ORDER: Order = Order {
+    sorts: &[
+        by("import_error_id", "id"),
+        by("id", "id"),
+        by("timestamp", "occurred_at"),
+        by("filename", "filename"),
+        by("bundle_name", "module"),
+        by("stacktrace", "message"),
+    ],
+    tie: "id",
+};
 
 /// One import error of a tenant.
 pub async fn get(db: &mut Session, tenant: &TenantId, id: i64) -> Result<Option<ImportError>, StoreError> {
-    let row: Option<Row> =
-        on!(db, c => sqlx::query_as(GET).bind(tenant.as_str()).bind(id).fetch_optional(&mut *c).await?);
-    Ok(row.map(ImportError::from))
+    let row = Selection::of(ERRORS, tenant).and("id = ?", [id]).optional::<Row>(db, SELECT).await?;
+    row.map(ImportError::try_from).transpose()
 }
 
 /// The import errors of a tenant whose file names match `pattern`, oldest first unless the page says otherwise.
@@ -104,22 +104,8 @@ pub async fn list(
     pattern: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<ImportError>, StoreError> {
-    let list = page_of(LIST, page, SORTS)?;
-    let pattern = like(pattern);
-    let total: i64 = on!(db, c => {
-        sqlx::query_scalar(COUNT).bind(tenant.as_str()).bind(pattern.as_deref()).fetch_one(&mut *c).await?
-    });
-    let rows: Vec<Row> = on!(db, c => {
-        sqlx::query_as(list)
-            .bind(tenant.as_str())
-            .bind(pattern.as_deref())
-            .bind(i64::from(page.limit))
-            .bind(i64::from(page.offset))
-            .fetch_all(&mut *c)
-            .await?
-    });
-    Ok(Page {
-        entries: rows.into_iter().map(ImportError::from).collect(),
-        total: column::count("import_error", total)?,
-    })
+    Selection::of(ERRORS, tenant)
+        .and_like("LOWER(filename) LIKE ? ESCAPE '\\'", pattern)
+        .page::<Row, _>(db, SELECT, ORDER, page)
+        .await
 }

@@ -3,7 +3,6 @@
 //! Only parts written in this crate enter it. The limit and the offset are bound last.
 
 use flow_model::rest::PageRequest;
-use sqlx::AssertSqlSafe;
 
 use crate::error::StoreError;
 
@@ -29,18 +28,6 @@ pub(crate) const fn by_nullable(field: &'static str, column: &'static str) -> So
     Sort { field, column, nullable: true }
 }
 
-/// `select` with its order, limit and offset. Rows that sort alike, and lists of no wanted order, go by the first of
-/// `sorts`, so that pages neither overlap nor leave out.
-pub(crate) fn page_of(
-    select: &'static str,
-    page: &PageRequest,
-    sorts: &[Sort],
-) -> Result<AssertSqlSafe<String>, StoreError> {
-    let order = order_by(page, sorts, sorts.first().map_or("1", |sort| sort.column))?;
-    let (limit, offset) = (parameters(select) + 1, parameters(select) + 2);
-    Ok(AssertSqlSafe(format!("{select} ORDER BY {order} LIMIT ${limit} OFFSET ${offset}")))
-}
-
 /// The wanted order, and `tie` for rows that sort alike.
 fn order_by(page: &PageRequest, sorts: &[Sort], tie: &'static str) -> Result<String, StoreError> {
     let mut order = Vec::with_capacity(page.order_by.len() + 1);
@@ -56,12 +43,6 @@ fn order_by(page: &PageRequest, sorts: &[Sort], tie: &'static str) -> Result<Str
         order.push(tie.to_owned());
     }
     Ok(order.join(", "))
-}
-
-/// The highest number among the parameters of `select`.
-fn parameters(select: &str) -> u32 {
-    let digits = |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
-    select.split('$').skip(1).filter_map(digits).max().unwrap_or(0)
 }
 
 fn unsortable(field: &str, sorts: &[Sort]) -> StoreError {
@@ -84,17 +65,14 @@ mod tests {
 
     fn order(by: &[&str]) -> Result<String, StoreError> {
         let page = PageRequest { order_by: by.iter().map(ToString::to_string).collect(), ..PageRequest::default() };
-        page_of("SELECT $1", &page, SORTS).map(|sql| sql.0)
+        order_by(&page, SORTS, "var_key")
     }
 
     #[test]
     fn every_order_ends_in_the_key() {
-        assert_eq!(order(&[]).expect("no field"), "SELECT $1 ORDER BY var_key LIMIT $2 OFFSET $3");
-        assert_eq!(
-            order(&["-description"]).expect("a field"),
-            "SELECT $1 ORDER BY description DESC NULLS LAST, var_key LIMIT $2 OFFSET $3"
-        );
-        assert_eq!(order(&["-key"]).expect("the key"), "SELECT $1 ORDER BY var_key DESC LIMIT $2 OFFSET $3");
+        assert_eq!(order(&[]).expect("no field"), "var_key");
+        assert_eq!(order(&["-description"]).expect("a field"), "description DESC NULLS LAST, var_key");
+        assert_eq!(order(&["-key"]).expect("the key"), "var_key DESC");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Sort, by, page_of};
+use crate::listing::{Order, Selection, Source, by};
 use crate::pool::Session;
 
 /// A member and the hash of the password.
@@ -90,8 +90,10 @@ pub async fn get(db: &mut Session, tenant: &TenantId, username: &Username) -> Re
 }
 
 const COUNT: &str = "SELECT COUNT(*) FROM member WHERE tenant = $1";
-const LIST: &str = "SELECT username, role, password_hash, created_at, updated_at FROM member WHERE tenant = $1";
-const SORTS: &[Sort] = &[by("username", "username"), by("role", "role"), by("created_at", "created_at")];
+const SELECT: &str = "SELECT username, role, password_hash, created_at, updated_at";
+const MEMBERS: Source = Source { from: "FROM member", beside: "", whose: "tenant = ?" };
+const ORDER: Order =
+    Order { sorts: &[by("username", "username"), by("role", "role"), by("created_at", "created_at")], tie: "username" };
 
 /// How many members a tenant has.
 pub async fn count(db: &mut Session, tenant: &TenantId) -> Result<u64, StoreError> {
@@ -101,18 +103,8 @@ pub async fn count(db: &mut Session, tenant: &TenantId) -> Result<u64, StoreErro
 
 /// The members of a tenant, by name unless the page says otherwise.
 pub async fn list(db: &mut Session, tenant: &TenantId, page: &PageRequest) -> Result<Page<User>, StoreError> {
-    let list = page_of(LIST, page, SORTS)?;
-    let total = count(db, tenant).await?;
-    let rows: Vec<Row> = on!(db, c => {
-        sqlx::query_as(list)
-            .bind(tenant.as_str())
-            .bind(i64::from(page.limit))
-            .bind(i64::from(page.offset))
-            .fetch_all(&mut *c)
-            .await?
-    });
-    let entries = rows.into_iter().map(|row| Member::try_from(row).map(|member| member.user));
-    Ok(Page { entries: entries.collect::<Result<_, _>>()?, total })
+    let members = Selection::of(MEMBERS, tenant).page::<Row, Member>(db, SELECT, ORDER, page).await?;
+    Ok(members.map(|member| member.user))
 }
 
 const ADMINS: &str = "SELECT COUNT(*) FROM member WHERE tenant = $1 AND role = 'admin' AND username <> $2";

@@ -8,7 +8,7 @@ use flow_model::time::Millis;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::listing::{Sort, by, like, page_of};
+use crate::listing::{Order, Selection, Source, by};
 use crate::pool::Session;
 
 mod version;
@@ -64,33 +64,25 @@ impl TryFrom<Row> for ModuleDetails {
     }
 }
 
-macro_rules! modules {
-    ($rest:literal) => {
-        concat!(
-            "SELECT m.name, m.current_version, m.last_version, m.created_at, m.updated_at, v.digest, v.size, v.imports,
-                v.exports, v.compile_ms, v.outline, e.message AS import_error
-            FROM module AS m
-            LEFT JOIN module_version AS v
-                ON v.tenant = m.tenant AND v.module = m.name AND v.version = m.current_version
-            LEFT JOIN import_error AS e ON e.tenant = m.tenant AND e.module = m.name ",
-            $rest
-        )
-    };
-}
-
-const GET: &str = modules!("WHERE m.tenant = $1 AND m.name = $2");
+const SELECT: &str = "SELECT m.name, m.current_version, m.last_version, m.created_at, m.updated_at, v.digest, v.size,
+    v.imports, v.exports, v.compile_ms, v.outline, e.message AS import_error";
+const MODULES: Source = Source {
+    from: "FROM module AS m",
+    beside: "LEFT JOIN module_version AS v
+            ON v.tenant = m.tenant AND v.module = m.name AND v.version = m.current_version
+        LEFT JOIN import_error AS e ON e.tenant = m.tenant AND e.module = m.name",
+    whose: "m.tenant = ?",
+};
+const ORDER: Order = Order {
+    sorts: &[by("name", "m.name"), by("created_at", "m.created_at"), by("updated_at", "m.updated_at")],
+    tie: "m.name",
+};
 
 /// One module with its current version.
 pub async fn get(db: &mut Session, tenant: &TenantId, name: &ModuleName) -> Result<Option<ModuleDetails>, StoreError> {
-    let row: Option<Row> = on!(db, c => {
-        sqlx::query_as(GET).bind(tenant.as_str()).bind(name.as_str()).fetch_optional(&mut *c).await
-    })?;
-    row.map(ModuleDetails::try_from).transpose()
+    let module = Selection::of(MODULES, tenant).and("m.name = ?", [name.as_str()]);
+    module.optional::<Row>(db, SELECT).await?.map(ModuleDetails::try_from).transpose()
 }
-
-const COUNT: &str = "SELECT COUNT(*) FROM module WHERE tenant = $1 AND ($2 IS NULL OR LOWER(name) LIKE $2 ESCAPE '\\')";
-const LIST: &str = modules!("WHERE m.tenant = $1 AND ($2 IS NULL OR LOWER(m.name) LIKE $2 ESCAPE '\\')");
-const SORTS: &[Sort] = &[by("name", "m.name"), by("created_at", "m.created_at"), by("updated_at", "m.updated_at")];
 
 /// The modules whose names match `pattern`, by name unless the page says otherwise.
 pub async fn list(
@@ -99,22 +91,11 @@ pub async fn list(
     pattern: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<Module>, StoreError> {
-    let list = page_of(LIST, page, SORTS)?;
-    let pattern = like(pattern);
-    let total: i64 = on!(db, c => {
-        sqlx::query_scalar(COUNT).bind(tenant.as_str()).bind(pattern.as_deref()).fetch_one(&mut *c).await
-    })?;
-    let rows: Vec<Row> = on!(db, c => {
-        sqlx::query_as(list)
-            .bind(tenant.as_str())
-            .bind(pattern.as_deref())
-            .bind(i64::from(page.limit))
-            .bind(i64::from(page.offset))
-            .fetch_all(&mut *c)
-            .await
-    })?;
-    let entries = rows.into_iter().map(|row| ModuleDetails::try_from(row).map(|details| details.module));
-    Ok(Page { entries: entries.collect::<Result<_, _>>()?, total: column::count("module", total)? })
+    let modules = Selection::of(MODULES, tenant)
+        .and_like("LOWER(m.name) LIKE ? ESCAPE '\\'", pattern)
+        .page::<Row, ModuleDetails>(db, SELECT, ORDER, page)
+        .await?;
+    Ok(modules.map(|details| details.module))
 }
 
 /// The numbers of a module's versions.

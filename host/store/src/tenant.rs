@@ -7,7 +7,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Sort, by, by_nullable, page_of};
+use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
 
 #[derive(sqlx::FromRow)]
@@ -82,19 +82,16 @@ pub async fn lock(db: &mut Session, tenant: &TenantId) -> Result<bool, StoreErro
     Ok(rows == 1)
 }
 
-const COUNT: &str = "SELECT COUNT(*) FROM tenant";
-const LIST: &str = "SELECT name, description, quota, policy, created_at, updated_at FROM tenant";
-const SORTS: &[Sort] = &[by("name", "name"), by_nullable("description", "description"), by("created_at", "created_at")];
+const SELECT: &str = "SELECT name, description, quota, policy, created_at, updated_at";
+const TENANTS: Source = Source { from: "FROM tenant", beside: "", whose: "true" };
+const ORDER: Order = Order {
+    sorts: &[by("name", "name"), by_nullable("description", "description"), by("created_at", "created_at")],
+    tie: "name",
+};
 
 /// Every tenant, by name unless the page says otherwise.
 pub async fn list(db: &mut Session, page: &PageRequest) -> Result<Page<Tenant>, StoreError> {
-    let list = page_of(LIST, page, SORTS)?;
-    let total: i64 = on!(db, c => sqlx::query_scalar(COUNT).fetch_one(&mut *c).await?);
-    let rows: Vec<Row> = on!(db, c => {
-        sqlx::query_as(list).bind(i64::from(page.limit)).bind(i64::from(page.offset)).fetch_all(&mut *c).await?
-    });
-    let entries = rows.into_iter().map(Tenant::try_from).collect::<Result<_, _>>()?;
-    Ok(Page { entries, total: column::count("tenant", total)? })
+    Selection::all(TENANTS).page::<Row, _>(db, SELECT, ORDER, page).await
 }
 
 const USAGE: &str = "SELECT
@@ -136,8 +133,10 @@ pub async fn usage(db: &mut Session, tenant: &TenantId, now: Millis) -> Result<T
 }
 
 /// Tables whose rows carry a tenant and do not go with it by themselves. Work goes first: it fences what still runs.
-const EMPTIED: [&str; 10] = [
+const EMPTIED: [&str; 12] = [
     "DELETE FROM work WHERE tenant = $1",
+    "DELETE FROM lane WHERE tenant = $1",
+    "DELETE FROM dag_pool WHERE tenant = $1",
     "DELETE FROM task_state WHERE tenant = $1",
     "DELETE FROM xcom WHERE tenant = $1",
     "DELETE FROM log_chunk WHERE tenant = $1",

@@ -9,7 +9,7 @@ use flow_model::token::{Holder, IssuedToken};
 
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Sort, by, by_nullable, page_of};
+use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
 
 #[derive(sqlx::FromRow)]
@@ -79,18 +79,27 @@ pub async fn insert(db: &mut Session, token: &IssuedToken) -> Result<(), StoreEr
     Ok(())
 }
 
-macro_rules! columns {
-    ($rest:literal) => {
-        concat!("SELECT jti, tenant, subject, role, scope, note, created_at, expires_at, revoked_at FROM token ", $rest)
-    };
-}
-
-const FIND: &str = columns!("WHERE jti = $1");
+const SELECT: &str = "SELECT jti, tenant, subject, role, scope, note, created_at, expires_at, revoked_at";
+const ANYBODYS: Source = Source { from: "FROM token", beside: "", whose: "true" };
+const TENANTS: Source = Source { whose: "tenant = ?", ..ANYBODYS };
+const PLATFORMS: Source = Source { whose: "tenant IS NULL", ..ANYBODYS };
+const ORDER: Order = Order {
+    sorts: &[
+        by("id", "jti"),
+        by("subject", "subject"),
+        by("audience", "audience"),
+        by("created_at", "created_at"),
+        by("expires_at", "expires_at"),
+        by_nullable("role", "role"),
+        by_nullable("revoked_at", "revoked_at"),
+    ],
+    tie: "jti",
+};
 
 /// The token of this id, whoever's it is: for the door, which does not know yet on whose behalf it is knocked at.
 pub async fn find(db: &mut Session, id: TokenId) -> Result<Option<IssuedToken>, StoreError> {
-    let row: Option<Row> = on!(db, c => sqlx::query_as(FIND).bind(id.to_string()).fetch_optional(&mut *c).await?);
-    row.map(IssuedToken::try_from).transpose()
+    let token = Selection::all(ANYBODYS).and("jti = ?", [id.to_string()]);
+    token.optional::<Row>(db, SELECT).await?.map(IssuedToken::try_from).transpose()
 }
 
 const LIVE: &str = "SELECT COUNT(*) FROM token WHERE tenant = $1 AND revoked_at IS NULL AND expires_at > $2";
@@ -101,40 +110,14 @@ pub async fn count_live(db: &mut Session, tenant: &TenantId, now: Millis) -> Res
     column::count("token", total)
 }
 
-const COUNT_OF: &str = "SELECT COUNT(*) FROM token WHERE tenant = $1";
-const COUNT_PLATFORM: &str = "SELECT COUNT(*) FROM token WHERE tenant IS NULL AND $1 IS NULL";
-const LIST_OF: &str = columns!("WHERE tenant = $1");
-const LIST_PLATFORM: &str = columns!("WHERE tenant IS NULL AND $1 IS NULL");
-const SORTS: &[Sort] = &[
-    by("id", "jti"),
-    by("subject", "subject"),
-    by("audience", "audience"),
-    by("created_at", "created_at"),
-    by("expires_at", "expires_at"),
-    by_nullable("role", "role"),
-    by_nullable("revoked_at", "revoked_at"),
-];
-
 /// The tokens of a tenant, or those that have none, oldest first unless the page says otherwise.
 pub async fn list(
     db: &mut Session,
     tenant: Option<&TenantId>,
     page: &PageRequest,
 ) -> Result<Page<IssuedToken>, StoreError> {
-    let (count, select) = if tenant.is_some() { (COUNT_OF, LIST_OF) } else { (COUNT_PLATFORM, LIST_PLATFORM) };
-    let select = page_of(select, page, SORTS)?;
-    let tenant = tenant.map(TenantId::as_str);
-    let total: i64 = on!(db, c => sqlx::query_scalar(count).bind(tenant).fetch_one(&mut *c).await?);
-    let rows: Vec<Row> = on!(db, c => {
-        sqlx::query_as(select)
-            .bind(tenant)
-            .bind(i64::from(page.limit))
-            .bind(i64::from(page.offset))
-            .fetch_all(&mut *c)
-            .await?
-    });
-    let entries = rows.into_iter().map(IssuedToken::try_from).collect::<Result<_, _>>()?;
-    Ok(Page { entries, total: column::count("token", total)? })
+    let tokens = tenant.map_or_else(|| Selection::all(PLATFORMS), |tenant| Selection::of(TENANTS, tenant));
+    tokens.page::<Row, _>(db, SELECT, ORDER, page).await
 }
 
 const REVOKE_OF: &str = "UPDATE token SET revoked_at = COALESCE(revoked_at, $3) WHERE tenant = $1 AND jti = $2";

@@ -7,7 +7,7 @@ use flow_model::time::Millis;
 use crate::column;
 use crate::error::StoreError;
 use crate::key::WrappedKey;
-use crate::listing::{Sort, by, by_nullable, like, page_of};
+use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
 
 /// A variable whose value is sealed.
@@ -74,11 +74,12 @@ pub async fn value_for(
 }
 
 const COUNT: &str = "SELECT COUNT(*) FROM variable WHERE tenant = $1";
-const COUNT_LIKE: &str = "SELECT COUNT(*) FROM variable
-    WHERE tenant = $1 AND ($2 IS NULL OR LOWER(var_key) LIKE $2 ESCAPE '\\')";
-const LIST: &str = "SELECT var_key, value_sealed, description FROM variable
-    WHERE tenant = $1 AND ($2 IS NULL OR LOWER(var_key) LIKE $2 ESCAPE '\\')";
-const SORTS: &[Sort] = &[by("key", "var_key"), by("id", "var_key"), by_nullable("description", "description")];
+const SELECT: &str = "SELECT var_key, value_sealed, description";
+const VARIABLES: Source = Source { from: "FROM variable", beside: "", whose: "tenant = ?" };
+const ORDER: Order = Order {
+    sorts: &[by("key", "var_key"), by("id", "var_key"), by_nullable("description", "description")],
+    tie: "var_key",
+};
 
 /// How many variables a tenant has.
 pub async fn count(db: &mut Session, tenant: &TenantId) -> Result<u64, StoreError> {
@@ -93,22 +94,10 @@ pub async fn list(
     pattern: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<SealedVariable>, StoreError> {
-    let list = page_of(LIST, page, SORTS)?;
-    let pattern = like(pattern);
-    let total: i64 = on!(db, c => {
-        sqlx::query_scalar(COUNT_LIKE).bind(tenant.as_str()).bind(pattern.as_deref()).fetch_one(&mut *c).await?
-    });
-    let rows: Vec<Row> = on!(db, c => {
-        sqlx::query_as(list)
-            .bind(tenant.as_str())
-            .bind(pattern.as_deref())
-            .bind(i64::from(page.limit))
-            .bind(i64::from(page.offset))
-            .fetch_all(&mut *c)
-            .await?
-    });
-    let entries = rows.into_iter().map(SealedVariable::try_from).collect::<Result<_, _>>()?;
-    Ok(Page { entries, total: column::count("variable", total)? })
+    Selection::of(VARIABLES, tenant)
+        .and_like("LOWER(var_key) LIKE ? ESCAPE '\\'", pattern)
+        .page::<Row, _>(db, SELECT, ORDER, page)
+        .await
 }
 
 const KEYS: &str = "SELECT var_key FROM variable WHERE tenant = $1 AND var_key >= $2 AND var_key < $3 ORDER BY var_key";

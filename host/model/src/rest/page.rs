@@ -27,3 +27,10 @@ pub struct Page<T> {
     /// How many there are in all.
     pub total: u64,
 }
+
+impl<T> Page<T> {
+    /// The same part of the list, every entry made into another.
+    pub fn map<U>(self, entry: impl FnMut(T) -> U) -> Page<U> {
+        Page { entries: self.entries.into_iter().map(entry).collect(), total: self.total }
+    }
+}

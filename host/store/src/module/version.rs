@@ -8,7 +8,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Sort, by, page_of};
+use crate::listing::{Order, Selection, Source, by};
 use crate::pool::Session;
 
 /// A version that was uploaded and is about to be parsed.
@@ -133,18 +133,23 @@ impl TryFrom<Row> for ModuleVersion {
     }
 }
 
-macro_rules! versions {
-    ($rest:literal) => {
-        concat!(
-            "SELECT v.version, m.current_version, v.digest, v.size, v.state, v.imports, v.exports, v.compile_ms,
-                v.outline, v.error, v.uploaded_by, v.created_at, v.parsed_at
-            FROM module_version AS v JOIN module AS m ON m.tenant = v.tenant AND m.name = v.module ",
-            $rest
-        )
-    };
-}
-
-const FIND: &str = versions!("WHERE v.tenant = $1 AND v.module = $2 AND v.version = $3");
+const SELECT: &str =
+    "SELECT v.version, m.current_version, v.digest, v.size, v.state, v.imports, v.exports, v.compile_ms,
+    v.outline, v.error, v.uploaded_by, v.created_at, v.parsed_at";
+const VERSIONS: Source = Source {
+    from: "FROM module_version AS v JOIN module AS m ON m.tenant = v.tenant AND m.name = v.module",
+    beside: "",
+    whose: "v.tenant = ?",
+};
+const ORDER: Order = Order {
+    sorts: &[
+        by("version", "v.version"),
+        by("size", "v.size"),
+        by("state", "v.state"),
+        by("created_at", "v.created_at"),
+    ],
+    tie: "v.version",
+};
 
 /// One version of a module.
 pub async fn find_version(
@@ -153,16 +158,9 @@ pub async fn find_version(
     module: &ModuleName,
     version: u32,
 ) -> Result<Option<ModuleVersion>, StoreError> {
-    let version = i64::from(version);
-    let row: Option<Row> = on!(db, c => {
-        sqlx::query_as(FIND).bind(tenant.as_str()).bind(module.as_str()).bind(version).fetch_optional(&mut *c).await
-    })?;
-    row.map(ModuleVersion::try_from).transpose()
+    let version = of_module(tenant, module).and("v.version = ?", [version]);
+    version.optional::<Row>(db, SELECT).await?.map(ModuleVersion::try_from).transpose()
 }
-
-const LATEST_READY: &str = versions!(
-    "WHERE v.tenant = $1 AND v.module = $2 AND v.version < $3 AND v.state = 'ready' ORDER BY v.version DESC LIMIT 1"
-);
 
 /// The newest accepted version of a module before this one.
 pub async fn latest_ready_before(
@@ -171,22 +169,10 @@ pub async fn latest_ready_before(
     module: &ModuleName,
     version: u32,
 ) -> Result<Option<ModuleVersion>, StoreError> {
-    let version = i64::from(version);
-    let row: Option<Row> = on!(db, c => {
-        sqlx::query_as(LATEST_READY)
-            .bind(tenant.as_str())
-            .bind(module.as_str())
-            .bind(version)
-            .fetch_optional(&mut *c)
-            .await
-    })?;
-    row.map(ModuleVersion::try_from).transpose()
+    let former = of_module(tenant, module).and("v.version < ?", [version]).and("v.state = ?", ["ready"]);
+    let newest = former.rows::<Row>(db, SELECT, "ORDER BY v.version DESC LIMIT 1").await?.pop();
+    newest.map(ModuleVersion::try_from).transpose()
 }
-
-const COUNT: &str = "SELECT COUNT(*) FROM module_version WHERE tenant = $1 AND module = $2";
-const LIST: &str = versions!("WHERE v.tenant = $1 AND v.module = $2");
-const SORTS: &[Sort] =
-    &[by("version", "v.version"), by("size", "v.size"), by("state", "v.state"), by("created_at", "v.created_at")];
 
 /// The versions of a module, oldest first unless the page says otherwise.
 pub async fn versions(
@@ -195,21 +181,11 @@ pub async fn versions(
     module: &ModuleName,
     page: &PageRequest,
 ) -> Result<Page<ModuleVersion>, StoreError> {
-    let list = page_of(LIST, page, SORTS)?;
-    let total: i64 = on!(db, c => {
-        sqlx::query_scalar(COUNT).bind(tenant.as_str()).bind(module.as_str()).fetch_one(&mut *c).await
-    })?;
-    let rows: Vec<Row> = on!(db, c => {
-        sqlx::query_as(list)
-            .bind(tenant.as_str())
-            .bind(module.as_str())
-            .bind(i64::from(page.limit))
-            .bind(i64::from(page.offset))
-            .fetch_all(&mut *c)
-            .await
-    })?;
-    let entries = rows.into_iter().map(ModuleVersion::try_from).collect::<Result<_, _>>()?;
-    Ok(Page { entries, total: column::count("module_version", total)? })
+    of_module(tenant, module).page::<Row, _>(db, SELECT, ORDER, page).await
+}
+
+fn of_module(tenant: &TenantId, module: &ModuleName) -> Selection {
+    Selection::of(VERSIONS, tenant).and("v.module = ?", [module.as_str()])
 }
 
 const FORGET_FAILED: &str = "DELETE FROM module_version
