@@ -15,13 +15,14 @@ use crate::quota::{Policy, Quota};
 use crate::timetable::Schedule;
 use crate::uses::{Uses, is_origin_pattern};
 
+mod aftermath;
+mod words;
+
 /// Why a description is refused: one sentence for the module's owner that names the DAG, the reason and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct DescriptionError(pub String);
 
-const MAX_DESCRIPTION: usize = 5_000;
-const MAX_TAGS: usize = 100;
 const MAX_NAME: usize = 250;
 const MAX_PATTERNS: usize = 1_000;
 const MAX_RETRIES: u32 = 10_000;
@@ -105,7 +106,8 @@ fn without_place(error: &serde_json::Error) -> String {
 }
 
 fn check(spec: &DagSpec, quota: &Quota, policy: &Policy) -> Result<(), String> {
-    check_words(spec)?;
+    words::check(spec)?;
+    aftermath::check(spec)?;
     let tasks = u64::try_from(spec.tasks.len()).unwrap_or(u64::MAX);
     if tasks > quota.tasks_per_dag {
         return Err(format!("it has {tasks} tasks; at most {} are allowed", quota.tasks_per_dag));
@@ -121,20 +123,9 @@ fn check(spec: &DagSpec, quota: &Quota, policy: &Policy) -> Result<(), String> {
     spec.tasks.iter().try_for_each(|task| check_task(task, policy).map_err(|reason| of_task(task, reason)))
 }
 
-fn check_words(spec: &DagSpec) -> Result<(), String> {
-    if spec.description.as_ref().is_some_and(|text| text.len() > MAX_DESCRIPTION || text.contains('\0')) {
-        return Err(format!("its description has more than {MAX_DESCRIPTION} bytes or holds a NUL"));
-    }
-    if spec.tags.len() > MAX_TAGS {
-        return Err(format!("it has {} tags; at most {MAX_TAGS} are allowed", spec.tags.len()));
-    }
-    match spec.tags.iter().find(|tag| !is_label(tag, 100)) {
-        Some(tag) => Err(format!("tag {tag:?} is not valid: use 1 to 100 bytes without control characters")),
-        None => Ok(()),
-    }
-}
-
 fn check_task(task: &TaskSpec, policy: &Policy) -> Result<(), String> {
+    words::check_task(task)?;
+    aftermath::check_task(task)?;
     if !is_label(&task.function, MAX_NAME) {
         return Err("its function is not valid: use 1 to 250 bytes without control characters".to_owned());
     }

@@ -53,6 +53,24 @@ pub fn state_at_creation(dag_is_paused: bool) -> RunState {
     if dag_is_paused { RunState::Queued } else { RunState::Running }
 }
 
+/// Whether a run of a DAG may begin while this many others of it have begun and not ended. Runs of a backfill are counted
+/// by themselves, against the backfill's own limit.
+pub fn may_begin(dag_is_paused: bool, running: u64, at_most: u64) -> bool {
+    !dag_is_paused && running < at_most
+}
+
+/// Whether a DAG allows runs of this kind. One that names none allows all.
+pub fn permits(allowed: &[RunType], kind: RunType) -> bool {
+    allowed.is_empty() || allowed.contains(&kind)
+}
+
+/// Whether a DAG is paused after a run of it has failed: `latest` are the states of its latest runs, newest first. 0 for
+/// never, as in Airflow.
+pub fn pauses(max_consecutive_failed: u32, latest: &[RunState]) -> bool {
+    let failed = latest.iter().take_while(|state| **state == RunState::Failed).count();
+    max_consecutive_failed > 0 && u32::try_from(failed).unwrap_or(u32::MAX) >= max_consecutive_failed
+}
+
 /// Whether a run may be deleted: nothing of it may still be running (Airflow's rule).
 pub fn may_delete(state: RunState) -> bool {
     match state {
@@ -71,10 +89,45 @@ pub fn manual_run_id(at: Millis) -> String {
     format!("manual__{}", airflow_instant(at))
 }
 
+/// The id of the run that a backfill makes for a logical date, as Airflow writes it.
+pub fn backfill_run_id(logical_date: Millis) -> String {
+    format!("backfill__{}", airflow_instant(logical_date))
+}
+
 /// An instant as Python's `isoformat` writes it: `+00:00`, and a fraction only where there is one.
 fn airflow_instant(at: Millis) -> String {
     match at.to_utc() {
         Some(instant) => instant.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false),
         None => at.0.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_begins_when_there_is_room() {
+        assert!(may_begin(false, 15, 16));
+        assert!(!may_begin(false, 16, 16));
+        assert!(!may_begin(true, 0, 16));
+    }
+
+    #[test]
+    fn a_dag_names_the_kinds_of_run_that_it_allows() {
+        assert!(permits(&[], RunType::Backfill));
+        assert!(permits(&[RunType::Scheduled], RunType::Scheduled));
+        assert!(!permits(&[RunType::Scheduled], RunType::Manual));
+    }
+
+    #[test]
+    fn failures_in_a_row_pause_a_dag() {
+        use RunState::{Failed, Running, Success};
+        assert!(pauses(2, &[Failed, Failed]));
+        assert!(pauses(2, &[Failed, Failed, Success]));
+        assert!(!pauses(2, &[Failed, Success, Failed]));
+        assert!(!pauses(2, &[Running, Failed, Failed]));
+        assert!(!pauses(2, &[Failed]));
+        assert!(!pauses(0, &[Failed, Failed]));
     }
 }
