@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use flow_api::{ApiConfig, Tokens};
-use flow_model::port::TenantScope;
 use flow_test_support::{Stage, TestStore, contract};
 use flow_worker::{RemoteBroker, RemoteConfig};
 use tokio::net::TcpListener;
@@ -13,10 +12,12 @@ contract!(remote);
 
 /// A control plane, and a worker at the far end of its door.
 async fn remote(db: TestStore) -> Stage<RemoteBroker> {
-    let Stage { local, clock, db, tenant, worker, .. } = Stage::open(db).await;
+    let stage = Stage::open(db).await;
+    let issued = stage.issue_worker_token().await;
+    let Stage { local, clock, db, tenant, worker, .. } = stage;
     let entropy = Arc::new(|bytes: &mut [u8]| bytes.fill(1));
     let tokens = Tokens::open(local.clone(), clock.as_clock(), entropy).await.expect("the signing keys can be loaded");
-    let token = tokens.mint_worker("stage", TenantScope::All).await.expect("a token can be issued");
+    let token = tokens.sign_issued(&issued).expect("a token can be signed");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let server = format!("http://{}", listener.local_addr().expect("an address"));
     let shutdown = CancellationToken::new();

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use flow_model::time::Millis;
-use flow_model::token::MAX_LIFE_MS;
+use flow_model::token::MAX_LIFE;
 use flow_store::key;
 use serde_json::json;
 
@@ -66,7 +66,7 @@ impl LocalBroker {
         let key = self.new_signing_key(now)?;
         let mut tx = self.inner.store.begin("rotate signing key").await?;
         key::retire_signing_keys(&mut tx, now).await?;
-        key::forget_signing_keys(&mut tx, Millis(now.0.saturating_sub(MAX_LIFE_MS))).await?;
+        key::forget_signing_keys(&mut tx, now.before(MAX_LIFE)).await?;
         key::insert_signing_key(&mut tx, &key).await?;
         audit::note_platform(&mut tx, actor, now, "rotate_signing_key", &json!({"kid": key.kid})).await?;
         tx.commit().await?;

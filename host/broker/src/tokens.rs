@@ -11,7 +11,7 @@ use flow_model::rest::tokens::{Token, TokenBody, WorkerTokenBody};
 use flow_model::rest::{Page, PageRequest};
 use flow_model::roles::{Need, Role};
 use flow_model::time::Millis;
-use flow_model::token::{Holder, IssuedToken, MAX_LIFE_MS};
+use flow_model::token::{Holder, IssuedToken, MAX_LIFE};
 use flow_store::{Session, token};
 use lru::LruCache;
 use serde_json::json;
@@ -253,10 +253,9 @@ fn subject(name: String) -> Result<String, ServiceError> {
 }
 
 fn life(expires_in: Option<u64>) -> Result<Duration, ServiceError> {
-    let max = Duration::from_millis(MAX_LIFE_MS.unsigned_abs());
     let life = expires_in.map_or(DEFAULT_LIFE, Duration::from_secs);
-    if (MIN_LIFE..=max).contains(&life) {
+    if (MIN_LIFE..=MAX_LIFE).contains(&life) {
         return Ok(life);
     }
-    Err(ServiceError::invalid("expires_in", format!("use {} to {} seconds", MIN_LIFE.as_secs(), max.as_secs())))
+    Err(ServiceError::invalid("expires_in", format!("use {} to {} seconds", MIN_LIFE.as_secs(), MAX_LIFE.as_secs())))
 }

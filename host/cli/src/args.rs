@@ -98,7 +98,7 @@ pub(crate) enum DatabaseVerb {
     Migrate(Flags<ForDatabase>),
     /// Say whether the database can be reached, is sound and up to date
     Check(Flags<ForDatabase>),
-    /// Remove runs that ended long ago, with their logs and results, and expired tokens
+    /// Remove runs that ended long ago, with their logs and results, jobs that did, and expired tokens
     #[command(after_help = "Example:\n  flow-host db clean --older-than 90")]
     Clean(CleanArgs),
 }

@@ -1,7 +1,7 @@
 //! The data directory: everything of a host that lies on disk, for its owner's eyes only, and used by one process at a time.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
 use crate::errors::Failure;
+use crate::private_file;
 
 /// What a directory of ours can be told by, and what is locked.
 const LOCK: &str = "lock";
@@ -82,7 +83,7 @@ impl DataDir {
             Ok(text) => Ok(text),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let text = make();
-                write_private(&path, &text).map_err(|error| unusable(&path, &error))?;
+                private_file::write(&path, &text).map_err(|error| unusable(&path, &error))?;
                 Ok(text)
             }
             Err(error) => Err(unusable(&path, &error)),
@@ -92,7 +93,7 @@ impl DataDir {
     /// Writes the platform administrator's token and says where.
     pub(crate) fn write_admin_token(&self, token: &str) -> Result<PathBuf, Failure> {
         let path = self.path.join(ADMIN_TOKEN);
-        write_private(&path, &format!("{token}\n")).map_err(|error| unusable(&path, &error))?;
+        private_file::write(&path, &format!("{token}\n")).map_err(|error| unusable(&path, &error))?;
         Ok(path)
     }
 
@@ -121,23 +122,6 @@ fn make_private(path: &Path) -> Result<(), Failure> {
             .hint("give a directory of its own with --data-dir"));
     }
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|error| unusable(path, &error))
-}
-
-/// Writes a file that its owner alone can read, and that is there as a whole or not at all, whatever happens.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let draft = path.with_extension("new");
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Failure {

@@ -15,6 +15,7 @@ mod init;
 mod keys;
 mod logging;
 mod output;
+mod private_file;
 #[cfg(test)]
 mod reference;
 mod runtime;

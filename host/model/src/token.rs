@@ -2,6 +2,8 @@
 //!
 //! The token of an attempt is not among them: it is a [`crate::work::Grant`] and lives as long as its attempt.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{TenantId, TokenId};
@@ -10,7 +12,7 @@ use crate::roles::Role;
 use crate::time::Millis;
 
 /// The longest that an issued token can live: 400 days.
-pub const MAX_LIFE_MS: i64 = 400 * 24 * 3_600_000;
+pub const MAX_LIFE: Duration = Duration::from_hours(400 * 24);
 
 /// Whom a token was issued to, which decides its audience.
 #[derive(Debug, Clone, PartialEq, Eq)]

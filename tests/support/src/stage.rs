@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use flow_broker::{Actor, BrokerConfig, LocalBroker};
+use flow_broker::{Actor, BrokerConfig, LocalBroker, PlatformActor};
 use flow_model::dag::DagSpec;
 use flow_model::ids::{DagId, DagVersionId, Digest, JobId, RunId, TenantId};
 use flow_model::inspect::Rejection;
 use flow_model::port::{Broker, ClaimRequest, Report, TenantScope};
 use flow_model::rest::dag_runs::TriggerDagRun;
+use flow_model::rest::tokens::WorkerTokenBody;
 use flow_model::roles::Role;
 use flow_model::state::{RunState, TaskInstanceState};
 use flow_model::time::{Entropy, Millis};
 use flow_model::timetable::{Restriction, Schedule};
+use flow_model::token::IssuedToken;
 use flow_model::work::{AttemptEnd, AttemptLimits, ErrorClass, Failure, Usage, Work};
 use flow_store::dag::DagRow;
 use flow_store::dag_version::VersionRow;
@@ -50,6 +52,13 @@ impl Stage<LocalBroker> {
         let local = open_broker(&db.store, &clock).await;
         let worker = local.begin_worker("stage").await.expect("a job");
         Self { port: local.clone(), local, clock, db, tenant, worker }
+    }
+
+    /// A token for a worker at the other door, for all tenants.
+    pub async fn issue_worker_token(&self) -> IssuedToken {
+        let body = WorkerTokenBody { subject: "stage".to_owned(), tenants: None, note: None, expires_in: None };
+        let platform = PlatformActor { name: "root".to_owned() };
+        self.local.issue_worker_token(&platform, body).await.expect("a token can be issued")
     }
 
     /// The same store after the process died and was started again.

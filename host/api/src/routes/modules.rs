@@ -72,7 +72,7 @@ async fn get_module(
     Ok(Json(api.broker.module_details(&actor.tenant, &path.name).await?))
 }
 
-/// The versions of one module, newest first.
+/// The versions of one module, oldest first unless `order_by` says otherwise.
 #[utoipa::path(
     get,
     path = "/api/v2/modules/{name}/versions",

@@ -14,11 +14,10 @@ use std::time::Duration;
 
 use flow_broker::{LocalBroker, PlatformActor, ServiceError};
 use flow_model::ids::TokenId;
-use flow_model::port::TenantScope;
-use flow_model::rest::tokens::{TokenBody, WorkerTokenBody};
+use flow_model::rest::tokens::TokenBody;
 use flow_model::roles::Role;
 use flow_model::time::{Clock, Entropy, Millis};
-use flow_model::token::{Holder, IssuedToken};
+use flow_model::token::{Holder, IssuedToken, MAX_LIFE};
 
 pub(crate) use claims::{ApiClaims, AttemptToken, Own, Registered, WorkerClaims};
 pub(crate) use keyring::Keyring;
@@ -32,9 +31,6 @@ pub(crate) const LEEWAY: u64 = 5;
 
 /// How often an unknown `kid` may send us to the database for keys that another node has made.
 const RELOAD_PAUSE: Duration = Duration::from_secs(5);
-
-/// The life of tokens that are issued at the start of a host, in seconds.
-const LONGEST: u64 = 400 * 24 * 3_600;
 
 /// Signs and verifies all tokens of one control plane. Cloning it is cheap.
 #[derive(Clone)]
@@ -98,20 +94,9 @@ impl Tokens {
     /// Issues a token for the platform's administration, as on the first start.
     pub async fn mint_platform_admin(&self, subject: &str) -> Result<String, ServiceError> {
         let actor = PlatformActor { name: subject.to_owned() };
-        let body =
-            TokenBody { subject: subject.to_owned(), role: Role::PlatformAdmin, note: None, expires_in: Some(LONGEST) };
+        let expires_in = Some(MAX_LIFE.as_secs());
+        let body = TokenBody { subject: subject.to_owned(), role: Role::PlatformAdmin, note: None, expires_in };
         self.sign_issued(&self.inner.broker.issue_platform_token(&actor, body).await?)
-    }
-
-    /// Issues a worker's token, as for a worker on the same machine.
-    pub async fn mint_worker(&self, subject: &str, tenants: TenantScope) -> Result<String, ServiceError> {
-        let actor = PlatformActor { name: subject.to_owned() };
-        let tenants = match tenants {
-            TenantScope::All => None,
-            TenantScope::Only(tenants) => Some(tenants),
-        };
-        let body = WorkerTokenBody { subject: subject.to_owned(), tenants, note: None, expires_in: Some(LONGEST) };
-        self.sign_issued(&self.inner.broker.issue_worker_token(&actor, body).await?)
     }
 
     /// Makes a new key, which signs from now on. What the former ones signed stays valid.

@@ -12,11 +12,10 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use flow_api::{ApiConfig, Tokens, router};
-use flow_broker::{Actor, Admit, BrokerConfig, LocalBroker};
+use flow_broker::{Actor, Admit, BrokerConfig, LocalBroker, PlatformActor};
 use flow_model::ids::{Digest, JobId, TenantId};
 use flow_model::inspect::{Inspection, Rejection};
-use flow_model::port::TenantScope;
-use flow_model::rest::tokens::TokenBody;
+use flow_model::rest::tokens::{TokenBody, WorkerTokenBody};
 use flow_model::roles::Role;
 use flow_model::time::{Clock, Entropy, Millis};
 use flow_model::work::AttemptLimits;
@@ -168,7 +167,15 @@ impl Host {
 
     /// A worker's token, for all tenants.
     pub(crate) async fn worker(&self) -> String {
-        self.tokens.mint_worker("worker", TenantScope::All).await.expect("a worker's token")
+        self.worker_for(None).await
+    }
+
+    /// A worker's token, for these tenants.
+    pub(crate) async fn worker_for(&self, tenants: Option<Vec<TenantId>>) -> String {
+        let body = WorkerTokenBody { subject: "worker".to_owned(), tenants, note: None, expires_in: None };
+        let platform = PlatformActor { name: "root".to_owned() };
+        let issued = self.broker.issue_worker_token(&platform, body).await.expect("a token is issued");
+        self.tokens.sign_issued(&issued).expect("a token is signed")
     }
 
     /// A token of the tenant's administrator that has ended by itself.

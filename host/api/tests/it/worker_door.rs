@@ -1,7 +1,7 @@
 //! The worker door: who may knock with which token, and what a fenced attempt is told.
 
 use flow_model::call::Call;
-use flow_model::port::{BrokerError, Renewal, Report, TenantScope};
+use flow_model::port::{BrokerError, Renewal, Report};
 use flow_model::work::{AttemptEnd, Usage, Work};
 use serde_json::{Value, json};
 
@@ -107,8 +107,7 @@ async fn a_worker_of_some_tenants_gets_nothing_of_others() {
     let (host, admin) = begin().await;
     trigger(&host, &admin, "r").await;
     host.tenant("other").await;
-    let others = TenantScope::Only(vec![name("other")]);
-    let token = host.tokens.mint_worker("theirs", others).await.expect("a token");
+    let token = host.worker_for(Some(vec![name("other")])).await;
     assert_eq!(claimed(&host, &token).await, []);
     let work = claimed(&host, &host.worker().await).await.remove(0);
     let renew = ask("POST", "/internal/v1/renew").token(&token).json(&json!({ "tokens": [work.grant.token] }));

@@ -142,8 +142,8 @@ impl SetArgs {
     fn body(self) -> Result<Value> {
         let Self { id, conn_uri, conn_json, conn_type, parts, conn_description } = self;
         let mut body = match (conn_uri, conn_json) {
-            (Some(uri), _) => of_uri(&text_or_file(uri)?)?,
-            (None, Some(json)) => of_object(serde_json::to_value(input::object("--conn-json", &json)?)?)?,
+            (Some(uri), _) => of_uri(&line(uri)?)?,
+            (None, Some(json)) => of_object(serde_json::to_value(input::object("--conn-json", json)?)?)?,
             (None, None) => parts.body(conn_type.as_deref())?,
         };
         if let Some(description) = conn_description {
@@ -155,24 +155,22 @@ impl SetArgs {
 
 impl Parts {
     fn body(self, conn_type: Option<&str>) -> Result<Map<String, Value>> {
-        let extra = self.extra.map(|extra| input::object("--conn-extra", &extra)).transpose()?;
+        let extra = self.extra.map(|extra| input::object("--conn-extra", extra)).transpose()?;
         of_object(json!({
             "conn_type": conn_type,
             "host": self.host,
             "port": self.port,
             "schema": self.schema,
             "login": self.login,
-            "password": self.password.map(text_or_file).transpose()?,
+            "password": self.password.map(line).transpose()?,
             "extra": extra,
         }))
     }
 }
 
-fn text_or_file(text: String) -> Result<String> {
-    match text.strip_prefix('@') {
-        Some(file) => Ok(input::read(file.as_ref())?.trim_end_matches(['\r', '\n']).to_owned()),
-        None => Ok(text),
-    }
+/// A text of one line; where it comes from a file, without the line's end.
+fn line(given: String) -> Result<String> {
+    Ok(input::text(given)?.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 async fn put(session: &Session, id: &ConnectionId, body: Value) -> Result<Value> {

@@ -175,7 +175,7 @@ async fn set_paused(session: &Session, dag: &DagId, paused: bool) -> Result<Answ
 
 async fn trigger(session: &Session, args: TriggerArgs) -> Result<Answer> {
     let TriggerArgs { dag: DagArg { dag }, conf, run_id, logical_date, note, wait } = args;
-    let conf = conf.map(|conf| input::object("--conf", &conf)).transpose()?;
+    let conf = conf.map(|conf| input::object("--conf", conf)).transpose()?;
     let body = TriggerDagRun { dag_run_id: run_id, logical_date, conf, note, ..TriggerDagRun::default() };
     let run = session.client.answer(Call::post(at!["dags", dag, "dagRuns"], body)).await?;
     if !wait {

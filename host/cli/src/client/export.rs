@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::input;
 use crate::output::Answer;
 
 /// Where to write.
@@ -27,8 +28,7 @@ pub(crate) fn write(args: ExportArgs, what: &str, entries: Map<String, Value>) -
     if file == Path::new("-") {
         return Ok(Answer::Text(format!("{whole:#}"), whole));
     }
-    let is_yaml = file.extension().is_some_and(|kind| kind == "yaml" || kind == "yml");
-    let text = if is_yaml { serde_yaml_ng::to_string(&whole)? } else { format!("{whole:#}\n") };
+    let text = if input::is_yaml(&file) { serde_yaml_ng::to_string(&whole)? } else { format!("{whole:#}\n") };
     std::fs::OpenOptions::new()
         .write(true)
         .create(true)

@@ -9,12 +9,18 @@ use serde_json::{Map, Value};
 
 use crate::errors::Failure;
 
-/// A JSON object given as text, or as `@file` (`@-` for standard input), kept as it was written.
-pub(crate) fn object(flag: &str, text: &str) -> Result<JsonText> {
-    let (text, source) = match text.strip_prefix('@') {
-        Some(file) => (read(Path::new(file))?, format!("{flag} {file}")),
-        None => (text.to_owned(), flag.to_owned()),
-    };
+/// A text as it was typed, or that of the file it names as `@file` (`@-` for standard input).
+pub(crate) fn text(given: String) -> Result<String> {
+    match given.strip_prefix('@') {
+        Some(file) => read(Path::new(file)),
+        None => Ok(given),
+    }
+}
+
+/// A JSON object given as such a text, kept as it was written.
+pub(crate) fn object(flag: &str, given: String) -> Result<JsonText> {
+    let source = given.strip_prefix('@').map_or_else(|| flag.to_owned(), |file| format!("{flag} {file}"));
+    let text = text(given)?;
     let hint = r#"write it as '{"key": "value"}'"#;
     match JsonText::new(text) {
         Ok(json) if json.as_str().starts_with('{') => Ok(json),
@@ -26,8 +32,7 @@ pub(crate) fn object(flag: &str, text: &str) -> Result<JsonText> {
 /// The named things in a JSON or YAML file.
 pub(crate) fn entries(file: &Path) -> Result<Map<String, Value>> {
     let text = read(file)?;
-    let is_yaml = file.extension().is_some_and(|kind| kind == "yaml" || kind == "yml");
-    let parsed: Result<Map<String, Value>> = if is_yaml {
+    let parsed: Result<Map<String, Value>> = if is_yaml(file) {
         serde_yaml_ng::from_str(&text).map_err(Into::into)
     } else {
         serde_json::from_str(&text).map_err(Into::into)
@@ -37,6 +42,11 @@ pub(crate) fn entries(file: &Path) -> Result<Map<String, Value>> {
             .hint("write a file like the one that `export` makes")
             .into()
     })
+}
+
+/// Whether a file is YAML by its name.
+pub(crate) fn is_yaml(file: &Path) -> bool {
+    file.extension().is_some_and(|kind| kind == "yaml" || kind == "yml")
 }
 
 /// A file's text; `-` is standard input.
@@ -70,6 +80,15 @@ pub(crate) fn secret(what: &str, from_stdin: bool) -> Result<String> {
         return Err(Failure::usage(format!("the {what} is empty")).into());
     }
     Ok(text.to_owned())
+}
+
+/// A new password. One that is typed is typed twice: nobody sees what it is.
+pub(crate) fn new_password(whose: &str, from_stdin: bool) -> Result<String> {
+    let password = secret(&format!("password of {whose}"), from_stdin)?;
+    if !from_stdin && secret("the same again", false)? != password {
+        return Err(Failure::usage("the two passwords are not the same").into());
+    }
+    Ok(password)
 }
 
 /// Asks before something is lost, where there is somebody to ask.
@@ -116,14 +135,14 @@ mod tests {
         let file = folder.path().join("conf.json");
         std::fs::write(&file, r#"{"a": 1}"#).expect("it can be written");
         for text in [r#"{"a": 1}"#.to_owned(), format!("@{}", file.display())] {
-            assert_eq!(object("--conf", &text).expect("it is an object").as_str(), r#"{"a": 1}"#);
+            assert_eq!(object("--conf", text).expect("it is an object").as_str(), r#"{"a": 1}"#);
         }
         for (text, reason) in [
             ("[1]", "--conf is not a JSON object"),
             ("{", "--conf is not JSON: "),
             ("@/nowhere/conf.json", "cannot read /nowhere/conf.json: "),
         ] {
-            let error = object("--conf", text).expect_err("it is no conf");
+            let error = object("--conf", text.to_owned()).expect_err("it is no conf");
             assert!(error.to_string().starts_with(reason), "{error}");
             assert_eq!(crate::errors::report(&error), std::process::ExitCode::from(2));
         }

@@ -63,7 +63,7 @@ impl Verb for LogoutArgs {
 
 /// The token that the server gives for a name and a password.
 async fn ask(session: &Session, tenant: Option<TenantId>, username: String, stdin: bool) -> Result<String> {
-    let password = input::secret("password", stdin)?;
+    let password = input::secret(&format!("password of {username}"), stdin)?;
     let body = LoginBody { tenant, username, password: password.into() };
     let answer = session.client.answer_at(["auth", "token"], &body).await?;
     match answer.get("access_token").and_then(Value::as_str) {

@@ -1,7 +1,7 @@
 //! What `flow-host login` leaves for later commands: a server's address and a token, in a file that its owner alone can read.
 
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -9,6 +9,7 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 use crate::errors::Failure;
+use crate::private_file;
 
 /// Who one is on which server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +59,11 @@ impl Profile {
     /// Writes the profile, for its owner's eyes only, in one step.
     pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let text = toml::to_string(&Stored { url: self.url.to_string(), token: self.token.clone() })?;
-        write_private(path, &text).with_context(|| format!("cannot write {}", path.display()))
+        let written = match path.parent() {
+            Some(folder) => fs::create_dir_all(folder).and_then(|()| private_file::write(path, &text)),
+            None => private_file::write(path, &text),
+        };
+        written.with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Removes the profile; whether there was one.
@@ -69,24 +74,6 @@ impl Profile {
             Err(error) => Err(error).with_context(|| format!("cannot remove {}", path.display())),
         }
     }
-}
-
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let draft = path.with_extension("new");
-    // A draft left behind could have been made by others with a mode of their own.
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, path)
 }
 
 #[cfg(test)]

@@ -103,7 +103,10 @@ impl Verb for Tenants {
 async fn create(session: &Session, args: CreateArgs) -> Result<Answer> {
     let CreateArgs { tenant: TenantArg { name }, description, admin, password_stdin } = args;
     let admin = match admin {
-        Some(username) => Some(FirstAdmin { username, password: input::secret("password", password_stdin)?.into() }),
+        Some(username) => {
+            let password = input::new_password(username.as_str(), password_stdin)?.into();
+            Some(FirstAdmin { username, password })
+        }
         None => None,
     };
     let body = json!({ "name": name, "description": description, "admin": admin });

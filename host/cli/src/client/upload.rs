@@ -49,7 +49,8 @@ impl Verb for UploadArgs {
             let call = Call { method: Method::POST, path: at!["modules", name], query: Vec::new(), body: None };
             session.client.upload(call, "application/wasm", length, Body::wrap_stream(counted)).await?
         };
-        let module: UploadedModule = serde_json::from_value(whole.clone())?;
+        let module: UploadedModule = serde_json::from_value(whole.clone())
+            .map_err(|_| Failure::failed("the server's answer does not say what became of the upload"))?;
         for warning in &module.warnings {
             eprintln!("warning: {}", visible(warning));
         }

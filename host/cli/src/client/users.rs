@@ -74,14 +74,14 @@ impl Verb for Users {
             Self::List(page) => session.list(USERS, Call::get(at!["users"]), &page).await,
             Self::Get(UserArg { name }) => session.object(Call::get(at!["users", name]), &[]).await,
             Self::Create { user: UserArg { name }, role, password_stdin } => {
-                let password = input::secret("password", password_stdin)?;
+                let password = input::new_password(name.as_str(), password_stdin)?;
                 let line = format!("added `{name}` as {}", role.as_str());
                 let body = UserBody { username: name, password: password.into(), role };
                 session.done(Call::post(at!["users"], body), line).await
             }
             Self::Set { user: UserArg { name }, role, password, password_stdin } => {
-                let password =
-                    (password || password_stdin).then(|| input::secret("new password", password_stdin)).transpose()?;
+                let ask = || input::new_password(name.as_str(), password_stdin);
+                let password = (password || password_stdin).then(ask).transpose()?;
                 let body = UserPatch { role, password: password.map(Secret::from) };
                 session.done(Call::patch(at!["users", name], body), format!("changed `{name}`")).await
             }

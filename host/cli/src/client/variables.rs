@@ -108,10 +108,7 @@ impl Verb for Variables {
 
 async fn set(session: &Session, args: SetArgs) -> Result<Answer> {
     let SetArgs { key, value, description, json } = args;
-    let value = match value.strip_prefix('@') {
-        Some(file) => input::read(file.as_ref())?,
-        None => value,
-    };
+    let value = input::text(value)?;
     if json && let Err(error) = serde_json::from_str::<Value>(&value) {
         return Err(Failure::usage(format!("the value of `{key}` is not JSON: {error}")).into());
     }
