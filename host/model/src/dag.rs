@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use self::task::is_default;
+use crate::asset::{AliasSpec, AssetSpec};
 use crate::ids::DagId;
 use crate::run::RunType;
 pub use crate::schedule::ScheduleSpec;
@@ -93,6 +94,12 @@ pub struct DagSpec {
     /// By when a run has to be done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deadlines: Vec<DeadlineSpec>,
+    /// The assets that it declares. One that it only refers to by name declares itself, with its name as its URI.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<AssetSpec>,
+    /// The aliases among what its tasks update and read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asset_aliases: Vec<AliasSpec>,
     /// What every task may use, besides its own list.
     #[serde(default)]
     pub uses: Uses,

@@ -23,6 +23,8 @@ pub struct InvalidName {
 
 const ACCEPTED: &str = "use 1 to 250 of the characters A-Z a-z 0-9 _ . -, and not only dots";
 const ACCEPTED_RUN: &str = "use 1 to 250 of the characters A-Z a-z 0-9 _ . - + : ~, and not only dots";
+const ACCEPTED_ASSET: &str = "use 1 to 1500 printable ASCII characters, no space at either end";
+const ACCEPTED_PARTITION: &str = "use 1 to 250 bytes without control characters";
 const ACCEPTED_SLUG: &str = "use 1 to 63 of the characters a-z 0-9 -, beginning and ending with a letter or digit";
 
 fn is_word(c: u8) -> bool {
@@ -52,6 +54,16 @@ fn check_slug(s: &str) -> Result<(), &'static str> {
         && !s.starts_with('-')
         && !s.ends_with('-');
     if ok { Ok(()) } else { Err(ACCEPTED_SLUG) }
+}
+
+fn check_asset(s: &str) -> Result<(), &'static str> {
+    let ok = (1..=1500).contains(&s.len()) && s.bytes().all(|c| matches!(c, b' '..=b'~')) && s.trim() == s;
+    if ok { Ok(()) } else { Err(ACCEPTED_ASSET) }
+}
+
+fn check_partition(s: &str) -> Result<(), &'static str> {
+    let ok = (1..=250).contains(&s.len()) && !s.chars().any(char::is_control);
+    if ok { Ok(()) } else { Err(ACCEPTED_PARTITION) }
 }
 
 macro_rules! name {
@@ -141,6 +153,18 @@ name!(
 name!(
     /// A pool's name.
     PoolName, "pool name", check_name
+);
+name!(
+    /// The name of an asset or of an alias, unique within its tenant.
+    AssetName, "asset name", check_asset
+);
+name!(
+    /// The URI of an asset, unique among the active assets of its tenant.
+    AssetUri, "asset URI", check_asset
+);
+name!(
+    /// The key of a part of an asset's data, and of the run that it is for.
+    PartitionKey, "partition key", check_partition
 );
 name!(
     /// A member's name within a tenant.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::asset::AssetExpression;
+use crate::asset::partition::Partitions;
 use crate::delta::Delta;
 use crate::time::Millis;
 
@@ -89,6 +90,9 @@ pub enum ScheduleSpec {
     Assets {
         /// Which ones.
         expression: AssetExpression,
+        /// What their parts mean, if the DAG has a run for each part.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        partitions: Option<Partitions>,
     },
     /// Whenever assets have been updated, and besides by time.
     AssetOrTime {

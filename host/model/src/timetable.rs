@@ -132,7 +132,7 @@ impl Schedule {
                 Self::Events(Events::new(at.clone(), *restrict_to_events))
             }
             ScheduleSpec::Never => Self::Never,
-            ScheduleSpec::Assets { expression } => Self::Assets(checked(expression)?),
+            ScheduleSpec::Assets { expression, partitions: _ } => Self::Assets(checked(expression)?),
             ScheduleSpec::AssetOrTime { assets, timetable } => Self::asset_or_time(assets, timetable)?,
             ScheduleSpec::Custom { timetable, params } => {
                 Self::Custom { timetable: timetable.clone(), params: params.clone() }
