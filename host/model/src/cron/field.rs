@@ -163,15 +163,19 @@ impl Range {
         }
         let (first, last) = match span.split_once('-') {
             _ if span == "*" => (self.min, self.max),
-            Some((first, last)) if self.calendar == Calendar::Days && last == "l" => (self.number(first)?, self.max),
-            // croniter reads a range from a number to itself as once around.
-            Some((first, last)) if self.number(first)? == self.number(last)? => (self.min, self.max),
-            Some((first, last)) => (self.number(first)?, self.number(last)?),
+            Some((first, last)) => self.between(first, last)?,
             None if step.is_some() => (self.number(span)?, self.max),
             None => (self.number(span)?, self.number(span)?),
         };
         let step = step.unwrap_or(1);
         Ok(if first <= last { count(first, last, step) } else { self.around(first, last, step) })
+    }
+
+    fn between(&self, first: &str, last: &str) -> Result<(u32, u32), String> {
+        let end_of_month = self.calendar == Calendar::Days && last == "l";
+        let (first, last) = (self.number(first)?, if end_of_month { self.max } else { self.number(last)? });
+        // croniter reads a range from a number to itself as once around.
+        Ok(if first == last { (self.min, self.max) } else { (first, last) })
     }
 
     /// A range that ends before it begins goes over the top, as `fri-mon` does. Where it goes on at the bottom is
