@@ -2,6 +2,9 @@
 
 GUESTS := guest-examples/target/wasm32-wasip2/release
 GUEST_SOURCES := $(shell git ls-files 'guest-examples/*.rs')
+# As part of the workspace: so the dependencies are built once for the program and its tests.
+HOST_BUILD := cargo build --workspace --bin flow-host
+HOST := $(or $(CARGO_TARGET_DIR),target)/debug/flow-host
 GUEST_BUILD := cargo build --release --target wasm32-wasip2 --manifest-path guest-examples/Cargo.toml --target-dir guest-examples/target
 
 .DEFAULT_GOAL := help
@@ -11,11 +14,11 @@ help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: targets guests ## Build everything, run the example workflows on real data, show the results
-	cargo build --bin flow-host
-	@cargo run --quiet --bin flow-host -- demo --modules $(GUESTS) $(DEMO_FLAGS)
+	$(HOST_BUILD)
+	@$(HOST) demo --modules $(GUESTS) $(DEMO_FLAGS)
 
 test: targets guests cargo-component postgres ## Pass every test, on SQLite and on PostgreSQL
-	cargo build --bin flow-host
+	$(HOST_BUILD)
 	cargo test --workspace --no-fail-fast
 
 lint: ## Check formatting and lints as CI does

@@ -48,7 +48,10 @@ pub fn binary() -> &'static Path {
         // Benchmarks measure what `make bench` has built. A test must not pass on what was built before the last change.
         if cfg!(debug_assertions) {
             let mut build = Command::new(env!("CARGO"));
-            build.args(["build", "--quiet", "--package", "flow-host"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+            // As part of the workspace, so that its dependencies are those that the tests were built with.
+            build
+                .args(["build", "--quiet", "--workspace", "--bin", "flow-host"])
+                .current_dir(env!("CARGO_MANIFEST_DIR"));
             assert!(build.status().expect("cargo runs").success(), "flow-host does not build");
         }
         // Tests run in `TARGET/PROFILE/deps`, programs in `TARGET/PROFILE`.
