@@ -9,22 +9,10 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tower::ServiceExt;
 
-use crate::host::{Host, ask, component};
-use crate::worker::Worker;
+use crate::host::{Host, ask};
+use crate::worker::{Worker, with_a_dag};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A host with a tenant of one DAG with one task, and that tenant's administrator's token.
-async fn begin() -> (Host, String) {
-    let host = Host::start().await;
-    let admin = host.tenant("acme").await;
-    let worker = Worker::start(host.broker.clone());
-    let dags = json!([{ "dag_id": "d", "tasks": [{ "task_id": "t", "function": "f" }] }]);
-    let upload = ask("POST", "/api/v2/modules/m").token(&admin).body("application/wasm", component(&dags));
-    host.ask(upload).await.expect(201);
-    drop(worker);
-    (host, admin)
-}
 
 async fn trigger(host: &Host, admin: &str) {
     let body = json!({ "dag_run_id": "r", "logical_date": null });
@@ -67,7 +55,7 @@ fn lines(text: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn waiting_ends_with_the_run_and_tells_its_results() {
-    let (host, admin) = begin().await;
+    let (host, admin) = with_a_dag().await;
     trigger(&host, &admin).await;
     let path = "/api/v2/dags/d/dagRuns/r/wait?interval=30&result=t&result=nothing";
     let mut wait = Listening::start(&host, path, &admin, "*/*").await;
@@ -78,7 +66,7 @@ async fn waiting_ends_with_the_run_and_tells_its_results() {
 
 #[tokio::test]
 async fn waiting_for_a_run_that_has_ended_says_so_once() {
-    let (host, admin) = begin().await;
+    let (host, admin) = with_a_dag().await;
     trigger(&host, &admin).await;
     let _worker = Worker::start(host.broker.clone());
     let path = "/api/v2/dags/d/dagRuns/r/wait?interval=1";
@@ -88,7 +76,7 @@ async fn waiting_for_a_run_that_has_ended_says_so_once() {
 
 #[tokio::test]
 async fn a_followed_log_goes_on_until_the_try_has_ended() {
-    let (host, admin) = begin().await;
+    let (host, admin) = with_a_dag().await;
     trigger(&host, &admin).await;
     let log = "/api/v2/dags/d/dagRuns/r/taskInstances/t/logs/1";
     let mut follow = Listening::start(&host, &format!("{log}?follow=true"), &admin, "*/*").await;
@@ -107,7 +95,7 @@ async fn a_followed_log_goes_on_until_the_try_has_ended() {
 
 #[tokio::test]
 async fn state_changes_are_told_to_their_tenant_alone() {
-    let (host, admin) = begin().await;
+    let (host, admin) = with_a_dag().await;
     let stranger = host.tenant("other").await;
     let mut own = Listening::start(&host, "/api/v2/events", &admin, "*/*").await;
     let mut wrong_dag = Listening::start(&host, "/api/v2/events?dag_id=other", &admin, "*/*").await;
@@ -125,7 +113,7 @@ async fn state_changes_are_told_to_their_tenant_alone() {
 
 #[tokio::test]
 async fn a_stream_ends_with_its_listeners_token() {
-    let (host, admin) = begin().await;
+    let (host, admin) = with_a_dag().await;
     let issued = json!({ "subject": "ci", "role": "viewer" });
     let issued = host.ask(ask("POST", "/api/v2/tokens").token(&admin).json(&issued)).await.expect(201).json();
     let token = issued["access_token"].as_str().expect("a token");

@@ -4,8 +4,9 @@ use flow_broker::LocalBroker;
 use flow_model::ids::JobId;
 use flow_model::port::{Broker, ClaimRequest, Report, TenantScope};
 use flow_model::work::{AttemptEnd, ErrorClass, Failure, Job, LogLevel, LogLine, LogSource, TaskContext, Usage, Work};
+use serde_json::json;
 
-use crate::host::BEGIN;
+use crate::host::{BEGIN, Host, ask, component};
 
 /// Works until it is dropped.
 pub(crate) struct Worker(tokio::task::JoinHandle<()>);
@@ -28,6 +29,18 @@ impl Drop for Worker {
     }
 }
 
+/// A host with a tenant of one DAG with one task, and that tenant's administrator's token.
+pub(crate) async fn with_a_dag() -> (Host, String) {
+    let host = Host::start().await;
+    let admin = host.tenant("acme").await;
+    let worker = Worker::start(host.broker.clone());
+    let dags = json!([{ "dag_id": "d", "tasks": [{ "task_id": "t", "function": "f" }] }]);
+    let upload = ask("POST", "/api/v2/modules/m").token(&admin).body("application/wasm", component(&dags));
+    host.ask(upload).await.expect(201);
+    drop(worker);
+    (host, admin)
+}
+
 /// A wish for work.
 pub(crate) fn wish(slots: u32) -> ClaimRequest {
     let (worker, hostname) = (JobId::mint(BEGIN, [9; 10]), "far.example".to_owned());
@@ -46,7 +59,10 @@ async fn finish(broker: &LocalBroker, work: Work) {
             outcome(context)
         }
     };
-    broker.finish(&work.grant, Report { end, usage: Usage::default(), retry: None, map_label: None }).await.expect("it may finish");
+    broker
+        .finish(&work.grant, Report { end, usage: Usage::default(), retry: None, map_label: None })
+        .await
+        .expect("it may finish");
 }
 
 fn line(context: &TaskContext) -> LogLine {

@@ -5,20 +5,8 @@ use flow_model::port::{BrokerError, Renewal, Report};
 use flow_model::work::{AttemptEnd, Usage, Work};
 use serde_json::{Value, json};
 
-use crate::host::{Ask, Host, ask, component, name};
-use crate::worker::{Worker, wish};
-
-/// A host with a tenant of one DAG, and that tenant's administrator's token.
-async fn begin() -> (Host, String) {
-    let host = Host::start().await;
-    let admin = host.tenant("acme").await;
-    let worker = Worker::start(host.broker.clone());
-    let dags = json!([{ "dag_id": "d", "tasks": [{ "task_id": "t", "function": "f" }] }]);
-    let upload = ask("POST", "/api/v2/modules/m").token(&admin).body("application/wasm", component(&dags));
-    host.ask(upload).await.expect(201);
-    drop(worker);
-    (host, admin)
-}
+use crate::host::{Ask, Host, ask, name};
+use crate::worker::{wish, with_a_dag};
 
 async fn trigger(host: &Host, admin: &str, run: &str) {
     let body = json!({ "dag_run_id": run, "logical_date": null });
@@ -46,7 +34,7 @@ fn as_attempt(work: &Work, verb: &str) -> Ask {
 
 #[tokio::test]
 async fn an_attempt_goes_through_the_door_from_claim_to_finish() {
-    let (host, admin) = begin().await;
+    let (host, admin) = with_a_dag().await;
     trigger(&host, &admin, "r").await;
     let worker = host.worker().await;
     let work = claimed(&host, &worker).await;
@@ -64,7 +52,7 @@ async fn an_attempt_goes_through_the_door_from_claim_to_finish() {
 
 #[tokio::test]
 async fn a_finished_attempt_is_fenced() {
-    let (host, admin) = begin().await;
+    let (host, admin) = with_a_dag().await;
     trigger(&host, &admin, "r").await;
     let worker = host.worker().await;
     let work = claimed(&host, &worker).await.remove(0);
@@ -82,7 +70,7 @@ async fn a_finished_attempt_is_fenced() {
 
 #[tokio::test]
 async fn every_token_opens_its_own_door_alone() {
-    let (host, admin) = begin().await;
+    let (host, admin) = with_a_dag().await;
     trigger(&host, &admin, "r").await;
     let (worker, platform) = (host.worker().await, host.platform().await);
     let work = claimed(&host, &worker).await.remove(0);
@@ -104,7 +92,7 @@ async fn every_token_opens_its_own_door_alone() {
 
 #[tokio::test]
 async fn a_worker_of_some_tenants_gets_nothing_of_others() {
-    let (host, admin) = begin().await;
+    let (host, admin) = with_a_dag().await;
     trigger(&host, &admin, "r").await;
     host.tenant("other").await;
     let token = host.worker_for(Some(vec![name("other")])).await;
@@ -117,7 +105,7 @@ async fn a_worker_of_some_tenants_gets_nothing_of_others() {
 
 #[tokio::test]
 async fn renewing_answers_in_order_whatever_is_among_them() {
-    let (host, admin) = begin().await;
+    let (host, admin) = with_a_dag().await;
     trigger(&host, &admin, "r").await;
     let worker = host.worker().await;
     let work = claimed(&host, &worker).await.remove(0);
@@ -129,7 +117,7 @@ async fn renewing_answers_in_order_whatever_is_among_them() {
 
 #[tokio::test]
 async fn a_waiting_claim_ends_with_the_server() {
-    let (host, _) = begin().await;
+    let (host, _) = with_a_dag().await;
     let worker = host.worker().await;
     let wish = serde_json::to_value(wish(1)).expect("it is JSON");
     let waiting = host.ask(ask("POST", "/internal/v1/claim").token(&worker).json(&wish));
@@ -139,7 +127,7 @@ async fn a_waiting_claim_ends_with_the_server() {
 
 #[tokio::test]
 async fn bodies_that_are_none_are_refused() {
-    let (host, admin) = begin().await;
+    let (host, admin) = with_a_dag().await;
     trigger(&host, &admin, "r").await;
     let worker = host.worker().await;
     host.ask(ask("POST", "/internal/v1/claim").token(&worker).body("application/json", "{")).await.expect(400);
