@@ -1,0 +1,120 @@
+//! Functions that run after something has happened, as work of their own with tries of their own.
+//!
+//! ```
+//! use flow_sdk::prelude::*;
+//!
+//! #[callback(retries = 2)]
+//! fn tell(event: &Event, channel: String) -> Result {
+//!     log::warn!(channel = channel, "{} of {}", event.on, event.dag_id);
+//!     Ok(())
+//! }
+//!
+//! #[task(on_failure = tell("ops"))]
+//! fn load() {}
+//!
+//! #[dag(on_success = tell("team"), deadline = Deadline::after_start(Duration::from_hours(1)).on_miss(tell("ops")))]
+//! fn nightly() {
+//!     load();
+//! }
+//! ```
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::runtime::{self, Bound};
+use crate::{Error, Result};
+
+/// What a callback follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum On {
+    #[serde(rename = "on_execute")]
+    Execute,
+    #[serde(rename = "on_success")]
+    Success,
+    #[serde(rename = "on_failure")]
+    Failure,
+    #[serde(rename = "on_retry")]
+    Retry,
+    #[serde(rename = "on_skipped")]
+    Skipped,
+}
+
+/// A callback as the host reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct CallbackSpec {
+    pub(crate) on: On,
+    pub(crate) function: &'static str,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub(crate) arguments: Value,
+    #[serde(skip_serializing_if = "crate::spec::is_default")]
+    pub(crate) retries: u32,
+}
+
+/// A callback and what it is given: the call of a function marked [`#[callback]`](crate::callback).
+#[derive(Debug, Clone)]
+#[must_use = "pass it to `on_failure`, `on_success`, … or to a `Deadline`"]
+pub struct Callback {
+    pub(crate) call: Result<Bound>,
+    retries: u32,
+}
+
+#[doc(hidden)]
+impl Callback {
+    pub fn bind(callback: &'static runtime::Callback, arguments: Vec<Result<Value>>) -> Self {
+        Self { call: callback.bind(arguments), retries: 0 }
+    }
+}
+
+impl Callback {
+    /// How many more tries it has after the first one failed.
+    pub fn retries(self, count: u32) -> Self {
+        Self { retries: count, ..self }
+    }
+
+    pub(crate) fn spec(self, on: On) -> Result<CallbackSpec> {
+        let Bound { name, arguments } = self.call?;
+        Ok(CallbackSpec { on, function: name, arguments, retries: self.retries })
+    }
+}
+
+/// What happened, and to whom. What does not apply is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Event {
+    /// What happened: `on_execute`, `on_success`, `on_failure`, `on_retry`, `on_skipped` or `deadline_missed`.
+    pub on: String,
+    /// The DAG.
+    pub dag_id: String,
+    /// The DAG run.
+    pub run_id: String,
+    /// The task, if it happened to one.
+    pub task_id: Option<String>,
+    /// The index of a mapped task instance.
+    pub map_index: Option<u32>,
+    /// The number of the try.
+    pub try_number: Option<u32>,
+    /// The state that the task or the run ended in.
+    pub state: Option<String>,
+    /// Why.
+    pub message: Option<String>,
+    /// Everything that the host tells; [`Event::get`] reads it.
+    pub json: Map<String, Value>,
+}
+
+impl Event {
+    pub(crate) fn parse(json: &str) -> Result<Self> {
+        let json = serde_json::from_str(json).map_err(|error| Error::fail(format_args!("the event: {error}")))?;
+        let mut event = Self { json, ..Self::default() };
+        (event.on, event.dag_id, event.run_id) = (event.get("on")?, event.get("dag_id")?, event.get("run_id")?);
+        (event.task_id, event.map_index) = (event.get("task_id")?, event.get("map_index")?);
+        (event.try_number, event.state) = (event.get("try_number")?, event.get("state")?);
+        event.message = event.get("message")?;
+        Ok(event)
+    }
+
+    /// What the host tells under `name`, as a type of yours.
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        let value = self.json.get(name).cloned().unwrap_or_default();
+        serde_json::from_value(value).map_err(|error| Error::fail(format_args!("the event's `{name}`: {error}")))
+    }
+}
