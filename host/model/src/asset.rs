@@ -7,6 +7,8 @@ mod expression;
 pub mod partition;
 mod publication;
 
-pub use claims::{AliasSpec, AssetSpec, DEFAULT_GROUP, Reference, ReferenceKind, check, condition, references};
+pub use claims::{
+    AliasSpec, AssetSpec, Claims, DEFAULT_GROUP, Reference, ReferenceKind, check, condition, references, together,
+};
 pub use expression::{AssetExpression, AssetRef, Identity, Leaf, Updated};
 pub use publication::{Emission, MAX_EMISSIONS, Outlets, Publication, publications};

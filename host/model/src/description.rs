@@ -8,6 +8,7 @@ use std::fmt::Display;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::asset;
 use crate::call::limit;
 use crate::dag::{DagSpec, TaskSpec};
 use crate::graph::Graph;
@@ -54,6 +55,7 @@ pub fn read(text: &str, quota: &Quota, policy: &Policy) -> Result<Vec<Graph>, De
         check(&spec, quota, policy).map_err(|reason| refuse(format!("DAG {:?}: {reason}", name.as_str())))?;
         graphs.push(Graph::build(spec).map_err(|error| refuse(format!("DAG {:?}: {error}", name.as_str())))?);
     }
+    asset::together(graphs.iter().map(Graph::spec)).map_err(refuse)?;
     Ok(graphs)
 }
 
@@ -118,6 +120,7 @@ fn check(spec: &DagSpec, quota: &Quota, policy: &Policy) -> Result<(), String> {
     if spec.start_date.zip(spec.end_date).is_some_and(|(start, end)| end < start) {
         return Err("its end_date is before its start_date".to_owned());
     }
+    asset::check(spec)?;
     check_uses(&spec.uses, policy)?;
     let of_task = |task: &TaskSpec, reason| format!("task {:?}: {reason}", task.task_id.as_str());
     spec.tasks.iter().try_for_each(|task| check_task(task, policy).map_err(|reason| of_task(task, reason)))

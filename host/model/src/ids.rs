@@ -226,6 +226,41 @@ id!(
     TokenId
 );
 
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+        )]
+        #[serde(transparent)]
+        #[schema(value_type = i64)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number!(
+    /// An asset's number, unique in the installation.
+    AssetId
+);
+number!(
+    /// An alias's number.
+    AliasId
+);
+number!(
+    /// An asset event's number; later events of one asset have higher ones.
+    AssetEventId
+);
+number!(
+    /// The number of an offer of an asset to another tenant.
+    GrantId
+);
+
 /// The SHA-256 of a component's bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]

@@ -5,6 +5,7 @@
 #[macro_use]
 mod dialect;
 
+pub mod asset;
 pub mod blob;
 mod checkup;
 mod column;

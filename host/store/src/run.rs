@@ -18,10 +18,12 @@ use crate::pool::Session;
 mod columns;
 mod delete;
 mod history;
+mod partition;
 
 use columns::Columns;
 pub use delete::{delete, lock_ended, some_of_dag};
 pub use history::{active, active_of_dag, counts, last_scheduled, of_attempt, previous_success};
+pub use partition::{partitions, set_partition};
 
 /// A run without its configuration and its note.
 #[derive(Debug, Clone, PartialEq, Eq)]

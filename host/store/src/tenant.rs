@@ -147,11 +147,13 @@ const EMPTIED: [&str; 12] = [
     "DELETE FROM dag_version WHERE tenant = $1",
     "DELETE FROM dag WHERE tenant = $1",
 ];
+/// What others have offered to a tenant. The next tenant of this name must not find it.
+const DISINHERIT: &str = "DELETE FROM asset_grant WHERE to_tenant = $1";
 const DELETE: &str = "DELETE FROM tenant WHERE name = $1";
 
 /// Removes a tenant and everything it has; `false` if there is none.
 pub async fn delete(db: &mut Session, tenant: &TenantId) -> Result<bool, StoreError> {
-    for statement in EMPTIED {
+    for statement in EMPTIED.into_iter().chain([DISINHERIT]) {
         on!(db, c => sqlx::query(statement).bind(tenant.as_str()).execute(&mut *c).await.map(drop))?;
     }
     let rows = on!(db, c => sqlx::query(DELETE).bind(tenant.as_str()).execute(&mut *c).await?.rows_affected());

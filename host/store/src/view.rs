@@ -1,6 +1,8 @@
 //! What the API shows of DAGs, runs and tasks: wide rows, joined for people, beside the narrow ones that the engine
 //! works with.
 
+pub mod asset_events;
+pub mod assets;
 pub mod dag_runs;
 pub mod dag_stats;
 pub mod dag_versions;

@@ -49,11 +49,8 @@ pub struct AliasSpec {
 
 impl AssetSpec {
     /// Where the data is.
-    pub fn place(&self) -> Result<AssetUri, String> {
-        match &self.uri {
-            Some(uri) => Ok(uri.clone()),
-            None => self.name.as_str().parse().map_err(|error| format!("{error}")),
-        }
+    pub fn place(&self) -> &str {
+        self.uri.as_ref().map_or(self.name.as_str(), AssetUri::as_str)
     }
 }
 
@@ -187,12 +184,56 @@ pub fn check(spec: &DagSpec) -> Result<(), String> {
     }
 }
 
+/// What the DAGs of one module say of assets together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Claims {
+    /// Every asset that they name, and what the last one to declare it says.
+    pub assets: BTreeMap<AssetName, Option<AssetSpec>>,
+    /// Those among them that they declare or update.
+    pub owned: BTreeSet<AssetName>,
+    /// Every alias that they name, with its group.
+    pub aliases: BTreeMap<AssetName, String>,
+}
+
+/// What several DAGs say of assets together, unless they contradict each other.
+pub fn together<'s>(specs: impl Iterator<Item = &'s DagSpec>) -> Result<Claims, String> {
+    let mut claims = Claims::default();
+    for spec in specs {
+        for reference in references(spec) {
+            let Ok(name) = reference.target.parse::<AssetName>() else { continue };
+            if reference.kind.is_alias() {
+                claims.aliases.entry(name).or_insert_with(default_group);
+            } else if reference.kind.is_name() {
+                if matches!(reference.kind, ReferenceKind::Declared | ReferenceKind::Outlet) {
+                    claims.owned.insert(name.clone());
+                }
+                claims.assets.entry(name).or_default();
+            }
+        }
+        claims.aliases.extend(spec.asset_aliases.iter().map(|alias| (alias.name.clone(), alias.group.clone())));
+        for asset in &spec.assets {
+            let before = claims.assets.insert(asset.name.clone(), Some(asset.clone())).flatten();
+            if before.is_some_and(|before| before.place() != asset.place()) {
+                return Err(format!("asset {:?} is declared with two URIs; use one", asset.name.as_str()));
+            }
+        }
+    }
+    let mut places = BTreeMap::new();
+    for (name, declared) in &claims.assets {
+        let uri = declared.as_ref().map_or(name.as_str(), AssetSpec::place);
+        if let Some(other) = places.insert(uri, name) {
+            return Err(format!("assets {:?} and {:?} both have the URI {uri:?}", other.as_str(), name.as_str()));
+        }
+    }
+    Ok(claims)
+}
+
 fn check_declared(spec: &DagSpec) -> Result<(), String> {
     let mut places = BTreeMap::new();
     let mut names = BTreeSet::new();
     for asset in &spec.assets {
         let shown = asset.name.as_str();
-        if let Some(other) = places.insert(asset.place()?, shown) {
+        if let Some(other) = places.insert(asset.place(), shown) {
             return Err(format!("assets {other:?} and {shown:?} have the same URI; give each its own"));
         }
         if serde_json::to_string(&asset.extra).map_or(0, |text| text.len()) > limit::VALUE {

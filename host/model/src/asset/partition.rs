@@ -12,11 +12,13 @@ use crate::ids::{AssetName, AssetUri, PartitionKey};
 
 mod format;
 mod mapper;
+mod start_of;
 mod wait;
 mod window;
 
 pub use format::{Format, FormatError};
-pub use mapper::{PartitionMapper, Period, StartOf};
+pub use mapper::PartitionMapper;
+pub use start_of::{Period, StartOf};
 pub use wait::{Wait, Waiting};
 pub use window::{Direction, Window};
 

@@ -25,12 +25,14 @@ macro_rules! delete_from {
 }
 
 /// What belongs to a run, in the order in which it goes; the run itself is the last.
-const DELETES: [Batch; 7] = [
+const DELETES: [Batch; 9] = [
     delete_from!("xcom", "run_key"),
     delete_from!("task_state", "run_key"),
     delete_from!("log_chunk", "owner"),
     delete_from!("task_try", "run_key"),
     delete_from!("task_instance", "run_key"),
+    delete_from!("asset_emission", "run_key"),
+    delete_from!("dag_run_asset_event", "run_key"),
     delete_from!("dag_run_conf", "run_key"),
     delete_from!("dag_run", "run_key"),
 ];
