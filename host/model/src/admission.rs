@@ -30,6 +30,13 @@ pub struct Rank {
 }
 
 impl Rank {
+    /// The same order among what waits for a worker, as one number: the higher first.
+    pub fn priority_of_claim(self) -> i64 {
+        // More than any two weights are apart.
+        const BACKFILL: i64 = 1 << 33;
+        i64::from(self.priority.0) - if self.is_backfill { BACKFILL } else { 0 }
+    }
+
     /// The rank of a task with this weight in such a run.
     pub fn of(priority: i32, run_type: RunType, logical_date: Option<Millis>, run_after: Millis) -> Self {
         let is_backfill = match run_type {
@@ -194,6 +201,7 @@ mod tests {
     #[test]
     fn backfills_come_last_whatever_their_weight() {
         let backfill = Rank::of(1_000, RunType::Backfill, Some(Millis(1)), Millis(1));
+        assert!(backfill.priority_of_claim() < rank(i32::MIN, 9).priority_of_claim());
         let lanes = [lane(backfill, 2, &[(0, 1, THREE)]), lane(rank(1, 99), 2, &[(0, 1, THREE)])];
         assert_eq!(admit(&lanes, &mut [0]), [1, 2]);
     }

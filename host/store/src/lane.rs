@@ -18,7 +18,7 @@ use crate::pool::Session;
 
 mod look;
 
-pub use look::{first_waiting, load, taken, tenants_waiting, waiting, waiting_at};
+pub use look::{all_waiting, first_waiting, load, present, taken, tenants_waiting, waiting, waiting_at};
 
 /// Which lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -251,10 +251,13 @@ struct RunColumn {
     run_key: RunKey,
 }
 
+fn run_rows(runs: &[RunKey]) -> Result<String, StoreError> {
+    column::rows(&runs.iter().map(|&run_key| RunColumn { run_key }).collect::<Vec<_>>())
+}
+
 /// Takes all instances of these runs from under their limits.
 pub async fn forget(db: &mut Session, tenant: &TenantId, runs: &[RunKey]) -> Result<(), StoreError> {
-    let part: Vec<_> = runs.iter().map(|&run_key| RunColumn { run_key }).collect();
-    let (text, rows) = (db.text(FORGET), column::rows(&part)?);
+    let (text, rows) = (db.text(FORGET), run_rows(runs)?);
     on!(db, c => sqlx::query(text).bind(&rows).bind(tenant.as_str()).execute(&mut *c).await.map(drop))?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::listing::{Order, Selection, Source, by, by_nullable, like};
+use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
 
 /// A pool.
@@ -142,6 +142,27 @@ pub async fn list(
         .and_like("LOWER(name) LIKE ? ESCAPE '\\'", pattern)
         .page::<Columns, _>(db, SELECT, ORDER, page)
         .await
+}
+
+macro_rules! tasks_without_a_pool {
+    ($condition:literal) => {
+        concat!(
+            "SELECT COUNT(*) FROM work AS w WHERE w.tenant = $1 AND w.kind = 'task' AND ",
+            $condition,
+            " AND NOT EXISTS (SELECT 1 FROM lane AS l WHERE l.tenant = w.tenant AND l.run_key = w.run_key ",
+            "AND l.task_index = w.task_index AND l.limit_key LIKE 'pool:%')"
+        )
+    };
+}
+
+const QUEUED: &str = tasks_without_a_pool!("w.worker IS NULL AND w.turn IS NOT NULL");
+const RUNNING: &str = tasks_without_a_pool!("w.worker IS NOT NULL");
+
+/// How many task instances wait for a worker and how many have one, of those whose pool is not counted.
+pub async fn uncounted(db: &mut Session, tenant: &TenantId) -> Result<(i64, i64), StoreError> {
+    let queued: i64 = on!(db, c => sqlx::query_scalar(QUEUED).bind(tenant.as_str()).fetch_one(&mut *c).await)?;
+    let running: i64 = on!(db, c => sqlx::query_scalar(RUNNING).bind(tenant.as_str()).fetch_one(&mut *c).await)?;
+    Ok((queued, running))
 }
 
 const INSERT: &str =

@@ -45,23 +45,28 @@ pub struct Limit {
 /// it is `counted`, which it is from the day on which somebody gives it an end.
 pub fn limits_of(graph: &Graph, task: TaskIndex, run: RunKey, counted: bool) -> Vec<Limit> {
     let (dag, task) = (graph.spec(), graph.task(task));
-    let mut limits = Vec::new();
-    let pool = pool_of(task).filter(|pool| counted || !is_default_pool(pool));
-    limits.extend(pool.map(|pool| Limit { key: LimitKey::Pool(pool), weight: task.pool_slots, allowed: None }));
-    let mut most = |key: LimitKey, allowed: Option<u32>| {
-        limits.extend(allowed.map(|allowed| Limit { key, weight: 1, allowed: Some(allowed) }));
+    let pool =
+        pool_of(task, counted).map(|pool| Limit { key: LimitKey::Pool(pool), weight: task.pool_slots, allowed: None });
+    let mut limits: Vec<Limit> = pool.into_iter().collect();
+    let mut most = |allowed: Option<u32>, key: &dyn Fn() -> LimitKey| {
+        limits.extend(allowed.map(|allowed| Limit { key: key(), weight: 1, allowed: Some(allowed) }));
     };
-    most(LimitKey::Run(run), dag.max_active_tasks);
-    most(LimitKey::Task(dag.dag_id.clone(), task.task_id.clone()), task.max_active_tis_per_dag);
-    most(LimitKey::TaskInRun(run, task.task_id.clone()), task.max_active_tis_per_dagrun);
+    most(dag.max_active_tasks, &|| LimitKey::Run(run));
+    most(task.max_active_tis_per_dag, &|| LimitKey::Task(dag.dag_id.clone(), task.task_id.clone()));
+    most(task.max_active_tis_per_dagrun, &|| LimitKey::TaskInRun(run, task.task_id.clone()));
     for group in groups_around(&dag.groups, task.group.as_ref()) {
-        most(LimitKey::GroupInRun(run, group.group_id.clone()), group.max_active_tis);
+        most(group.max_active_tis, &|| LimitKey::GroupInRun(run, group.group_id.clone()));
     }
     limits
 }
 
-fn pool_of(task: &TaskSpec) -> Option<PoolName> {
-    task.pool.clone().or_else(|| DEFAULT_POOL.parse().ok())
+/// The pool whose slots are counted for the task.
+fn pool_of(task: &TaskSpec, counted: bool) -> Option<PoolName> {
+    match &task.pool {
+        Some(pool) if !is_default_pool(pool) => Some(pool.clone()),
+        Some(_) | None if counted => DEFAULT_POOL.parse().ok(),
+        Some(_) | None => None,
+    }
 }
 
 /// A group and those around it, innermost first.

@@ -1,6 +1,7 @@
 //! What task instances are to the limits that they are under, counted.
 
 use super::limit::LimitKey;
+use crate::state::TaskInstanceState;
 
 /// What a task instance is to the limits that it is under. One that has not come so far, or has ended, is nothing to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +16,28 @@ pub enum Standing {
     Deferred,
     /// It waits for a person.
     AwaitingInput,
+}
+
+impl Standing {
+    /// What a task instance in this state is to the limits that it is under.
+    pub fn of(state: TaskInstanceState) -> Option<Self> {
+        match state {
+            TaskInstanceState::Scheduled => Some(Self::Waiting),
+            TaskInstanceState::Queued => Some(Self::Queued),
+            TaskInstanceState::Running => Some(Self::Running),
+            TaskInstanceState::Deferred => Some(Self::Deferred),
+            TaskInstanceState::AwaitingInput => Some(Self::AwaitingInput),
+            TaskInstanceState::None
+            | TaskInstanceState::Restarting
+            | TaskInstanceState::UpForRetry
+            | TaskInstanceState::UpForReschedule
+            | TaskInstanceState::Success
+            | TaskInstanceState::Failed
+            | TaskInstanceState::Skipped
+            | TaskInstanceState::UpstreamFailed
+            | TaskInstanceState::Removed => None,
+        }
+    }
 }
 
 /// How many are what: instances, or what they take of a limit. As a change of them it may be negative.
@@ -63,6 +86,11 @@ impl Standings {
             deferred: self.deferred + other.deferred,
             awaiting_input: self.awaiting_input + other.awaiting_input,
         }
+    }
+
+    /// Whether some of them take less of a limit than before, read as a change.
+    pub fn frees(self) -> bool {
+        [self.queued, self.running, self.deferred, self.awaiting_input].iter().any(|&change| change < 0)
     }
 
     /// How much of a limit that is: a pool gives slots to what is queued or runs, and to what is deferred if it

@@ -77,6 +77,14 @@ pub struct DagRunFilter {
     pub triggering_user_name_pattern: Option<String>,
     /// Of DAG versions with one of these numbers.
     pub dag_version: Vec<u32>,
+    /// Of these DAGs; only a body can say so.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub dag_ids: Vec<DagId>,
+    /// With these ids; only a body can say so.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub run_ids: Vec<RunId>,
     /// With these dates; their parameters are read by themselves.
     #[serde(skip)]
     #[param(ignore)]

@@ -125,6 +125,18 @@ pub struct TaskInstanceFilter {
     pub try_number: Vec<u32>,
     /// Of DAG versions with one of these numbers.
     pub version_number: Vec<u32>,
+    /// Of these DAGs; only a body can say so.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub dag_ids: Vec<DagId>,
+    /// Of runs with these ids; only a body can say so.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub run_ids: Vec<RunId>,
+    /// Of tasks with these ids; only a body can say so.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub task_ids: Vec<TaskId>,
     /// With these dates; their parameters are read by themselves.
     #[serde(skip)]
     #[param(ignore)]

@@ -1,8 +1,11 @@
 //! Looking at lanes: what is taken of a limit, and who waits for it in which order.
 
-use flow_model::admission::{LimitKey, Standings};
+use std::collections::BTreeMap;
+
+use flow_model::admission::{LimitKey, Standing, Standings};
 use flow_model::graph::TaskIndex;
-use flow_model::ids::TenantId;
+use flow_model::ids::{RunKey, TenantId};
+use flow_model::state::TaskInstanceState;
 use serde::Serialize;
 
 use super::{Columns, LaneKey, LaneRow};
@@ -63,31 +66,46 @@ pub async fn waiting<'k>(
     found.into_iter().map(|(key, wanted)| Ok((column::text("lane.limit_key", &key)?, wanted))).collect()
 }
 
-const WAITING_AT: &str = "SELECT run_key, task_index FROM lane WHERE tenant = $1 AND limit_key = $2 AND waiting > 0 \
-     ORDER BY is_backfill, priority DESC, ranked_at, run_key, task_index LIMIT $3 OFFSET $4";
+const WAITING_AT: Batch = batch!(
+    "SELECT r.limit_key, (SELECT string_agg(w.run_key || '/' || w.task_index, ',') FROM (SELECT l.run_key, l.task_index \
+     FROM lane AS l WHERE l.tenant = $2 AND l.limit_key = r.limit_key AND l.waiting > 0 \
+     ORDER BY l.is_backfill, l.priority DESC, l.ranked_at, l.run_key, l.task_index LIMIT $3 OFFSET $4) AS w) FROM ",
+    rows(limit_key text),
+    ""
+);
 
-/// Lanes in which somebody waits for a limit, in the order of their ranks: at most `limit`, `offset` left out.
-pub async fn waiting_at(
+/// The lanes in which somebody waits for each of these limits: for each limit at most `limit` of those that rank first,
+/// `offset` left out, in no particular order.
+pub async fn waiting_at<'k>(
     db: &mut Session,
     tenant: &TenantId,
-    key: &LimitKey,
+    keys: impl IntoIterator<Item = &'k LimitKey>,
     (limit, offset): (u32, u32),
-) -> Result<Vec<LaneKey>, StoreError> {
-    let key = key.to_string();
-    let found: Vec<(String, i64)> = on!(db, c => {
-        sqlx::query_as(WAITING_AT)
+) -> Result<Vec<(LimitKey, Vec<LaneKey>)>, StoreError> {
+    let (text, rows) = (db.text(WAITING_AT), key_rows(keys)?);
+    let found: Vec<(String, Option<String>)> = on!(db, c => {
+        sqlx::query_as(text)
+            .bind(&rows)
             .bind(tenant.as_str())
-            .bind(&key)
             .bind(i64::from(limit))
             .bind(i64::from(offset))
             .fetch_all(&mut *c)
             .await
     })?;
-    found.iter().map(|(run, task)| lane_key(run, *task)).collect()
+    found
+        .iter()
+        .map(|(key, lanes)| {
+            let lanes =
+                lanes.as_deref().unwrap_or("").split_terminator(',').map(read_lane).collect::<Result<_, _>>()?;
+            Ok((column::text("lane.limit_key", key)?, lanes))
+        })
+        .collect()
 }
 
-fn lane_key(run: &str, task: i64) -> Result<LaneKey, StoreError> {
-    Ok(LaneKey { run: column::text("lane.run_key", run)?, task: TaskIndex(column::count("lane.task_index", task)?) })
+/// A lane as [`WAITING_AT`] writes it.
+fn read_lane(text: &str) -> Result<LaneKey, StoreError> {
+    let (run, task) = text.split_once('/').unwrap_or((text, ""));
+    Ok(LaneKey { run: column::text("lane.run_key", run)?, task: TaskIndex(column::text("lane.task_index", task)?) })
 }
 
 const LOAD: Batch = batch!(
@@ -103,14 +121,41 @@ struct LaneColumns {
     task_index: u32,
 }
 
+fn lane_rows(lanes: &[LaneKey]) -> Result<String, StoreError> {
+    let rows = lanes.iter().map(|lane| LaneColumns { run_key: lane.run.to_string(), task_index: lane.task.0 });
+    column::rows(&rows.collect::<Vec<_>>())
+}
+
 /// All rows of these lanes, in no particular order.
 pub async fn load(db: &mut Session, tenant: &TenantId, lanes: &[LaneKey]) -> Result<Vec<LaneRow>, StoreError> {
-    let part: Vec<_> =
-        lanes.iter().map(|lane| LaneColumns { run_key: lane.run.to_string(), task_index: lane.task.0 }).collect();
-    let (text, rows) = (db.text(LOAD), column::rows(&part)?);
+    let (text, rows) = (db.text(LOAD), lane_rows(lanes)?);
     let found: Vec<Columns> =
         on!(db, c => sqlx::query_as(text).bind(&rows).bind(tenant.as_str()).fetch_all(&mut *c).await)?;
     found.into_iter().map(LaneRow::try_from).collect()
+}
+
+const ALL_WAITING: Batch = batch!(
+    "SELECT t.run_key, t.task_index, t.map_index FROM ",
+    rows(run_key text, task_index bigint),
+    " CROSS JOIN task_instance AS t WHERE t.run_key = r.run_key AND t.task_index = r.task_index \
+     AND t.state = 'scheduled' AND t.tenant = $2"
+);
+
+/// Every instance of these lanes that waits, in no particular order.
+pub async fn all_waiting(db: &mut Session, tenant: &TenantId, lanes: &[LaneKey]) -> Result<Vec<TaskKey>, StoreError> {
+    let (text, rows) = (db.text(ALL_WAITING), lane_rows(lanes)?);
+    let found: Vec<(String, i64, i64)> =
+        on!(db, c => sqlx::query_as(text).bind(&rows).bind(tenant.as_str()).fetch_all(&mut *c).await)?;
+    found
+        .iter()
+        .map(|(run, task, index)| {
+            Ok(TaskKey {
+                run: column::text("task_instance.run_key", run)?,
+                task: TaskIndex(column::count("task_instance.task_index", *task)?),
+                map_index: column::read_map_index(*index),
+            })
+        })
+        .collect()
 }
 
 const FIRST_WAITING: &str = "SELECT map_index FROM task_instance WHERE run_key = $1 AND task_index = $2 \
@@ -135,6 +180,35 @@ pub async fn first_waiting(
     })?;
     let key = |index| TaskKey { run: lane.run, task: lane.task, map_index: column::read_map_index(index) };
     Ok(found.into_iter().map(key).collect())
+}
+
+const PRESENT: Batch = batch!(
+    "SELECT t.run_key, t.task_index, t.state, COUNT(*) FROM ",
+    rows(run_key text),
+    " CROSS JOIN task_instance AS t WHERE t.run_key = r.run_key AND t.tenant = $2 \
+     AND t.state IN ('scheduled', 'queued', 'running', 'deferred', 'awaiting_input') \
+     GROUP BY t.run_key, t.task_index, t.state"
+);
+
+/// What the instances of these runs are to any limits, by the states that they are in.
+pub async fn present(
+    db: &mut Session,
+    tenant: &TenantId,
+    runs: &[RunKey],
+) -> Result<BTreeMap<LaneKey, Standings>, StoreError> {
+    let (text, rows) = (db.text(PRESENT), super::run_rows(runs)?);
+    let found: Vec<(String, i64, String, i64)> =
+        on!(db, c => sqlx::query_as(text).bind(&rows).bind(tenant.as_str()).fetch_all(&mut *c).await)?;
+    let mut lanes: BTreeMap<LaneKey, Standings> = BTreeMap::new();
+    for (run, task, state, count) in found {
+        let lane = LaneKey {
+            run: column::text("task_instance.run_key", &run)?,
+            task: TaskIndex(column::count("task_instance.task_index", task)?),
+        };
+        let state = column::named("task_instance.state", &state, TaskInstanceState::from_name)?;
+        lanes.entry(lane).or_default().add(Standing::of(state), count);
+    }
+    Ok(lanes)
 }
 
 const TENANTS_WAITING: &str = "SELECT DISTINCT tenant, limit_key FROM lane WHERE waiting > 0 ORDER BY tenant";

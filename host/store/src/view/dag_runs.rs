@@ -126,6 +126,8 @@ pub async fn list(
 ) -> Result<Page<DagRun>, StoreError> {
     let runs = in_scope(Selection::of(RUNS, tenant), scope)
         .and("r.state IN (?)", filter.state.iter().map(|state| state.as_str()))
+        .and("r.dag_id IN (?)", filter.dag_ids.iter().map(DagId::as_str))
+        .and("r.run_id IN (?)", filter.run_ids.iter().map(RunId::as_str))
         .and("r.run_type IN (?)", filter.run_type.iter().map(|kind| kind.as_str()))
         .and_like("LOWER(r.run_id) LIKE ? ESCAPE '\\'", filter.run_id_pattern.as_deref())
         .and_like("LOWER(r.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())

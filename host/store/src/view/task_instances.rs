@@ -1,6 +1,6 @@
 //! Task instances as the API shows them.
 
-use flow_model::ids::{TaskId, TenantId};
+use flow_model::ids::{DagId, RunId, TaskId, TenantId};
 use flow_model::rest::task_instances::{TaskInstance, TaskInstanceFilter, TaskTry};
 use flow_model::rest::{Page, PageRequest, Scope};
 use flow_model::time::Millis;
@@ -85,6 +85,9 @@ pub async fn list(
         .and("p.task_id = ?", scope.task.as_ref().map(TaskId::as_str))
         .and("p.state IN (?)", filter.state.iter().map(|state| state.as_str()))
         .and("p.task_id = ?", filter.task_id.as_deref())
+        .and("r.dag_id IN (?)", filter.dag_ids.iter().map(DagId::as_str))
+        .and("r.run_id IN (?)", filter.run_ids.iter().map(RunId::as_str))
+        .and("p.task_id IN (?)", filter.task_ids.iter().map(TaskId::as_str))
         .and_like("LOWER(p.task_id) LIKE ? ESCAPE '\\'", filter.task_display_name_pattern.as_deref())
         .and_like("LOWER(r.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())
         .and_like("LOWER(r.run_id) LIKE ? ESCAPE '\\'", filter.run_id_pattern.as_deref())
