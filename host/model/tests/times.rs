@@ -1,6 +1,6 @@
 //! What must hold for every schedule, every retry and every weight; and what daylight saving time does to a schedule.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -250,10 +250,10 @@ proptest! {
         own in prop::collection::vec(any::<i16>(), 40), up: bool,
     ) {
         let tasks: Vec<Value> = edges.iter().enumerate().map(|(at, parents)| {
-            let parents: BTreeMap<String, ()> =
-                parents.iter().filter(|_| at > 0).map(|parent| (format!("t{}", parent.index(at)), ())).collect();
+            let parents: BTreeSet<String> =
+                parents.iter().filter(|_| at > 0).map(|parent| format!("t{}", parent.index(at))).collect();
             json!({
-                "task_id": format!("t{at}"), "function": "f", "depends_on": parents.keys().collect::<Vec<_>>(),
+                "task_id": format!("t{at}"), "function": "f", "depends_on": parents,
                 "priority_weight": own[at], "weight_rule": if up { "upstream" } else { "downstream" },
             })
         }).collect();
