@@ -2,16 +2,17 @@
 //!
 //! Everything here is a claim by a guest. [`crate::graph::Graph::build`] turns it into something to rely on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use self::task::is_default;
 use crate::asset::{AliasSpec, AssetSpec};
 use crate::ids::DagId;
-use crate::run::RunType;
+use crate::run::{MAX_ACTIVE_RUNS, RunType};
 pub use crate::schedule::ScheduleSpec;
 use crate::time::Millis;
+use crate::timetable::Schedule;
 use crate::uses::Uses;
 
 mod callback;
@@ -22,11 +23,11 @@ mod param;
 mod task;
 
 pub use callback::{CallbackEvent, CallbackSpec, DeadlineReference, DeadlineSpec};
-pub use group::GroupSpec;
+pub use group::{GroupItem, GroupSpec};
 pub use mapping::{MapSource, Mapped};
 pub use native::{ExternalRun, HttpCheck, HumanInputSpec, Native, WaitFor, WaitSpec};
 pub use param::ParamSpec;
-pub use task::{Argument, SensorSpec, TaskSpec, Teardown, WeightRule};
+pub use task::{Argument, Decides, SensorSpec, TaskSpec, Teardown, WeightRule};
 
 /// One DAG as its module describes it. Unknown keys are refused, so that a newer SDK never half-works.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,4 +109,19 @@ pub struct DagSpec {
     pub groups: Vec<GroupSpec>,
     /// The DAG's tasks, in the order they were written.
     pub tasks: Vec<TaskSpec>,
+}
+
+impl DagSpec {
+    /// How many of its runs may be active at once: as many as it says, and no more than its schedule allows.
+    pub fn max_active_runs(&self) -> u32 {
+        let own = self.max_active_runs.unwrap_or(MAX_ACTIVE_RUNS);
+        let schedule = self.schedule.as_ref().and_then(|schedule| Schedule::parse(schedule).ok());
+        schedule.and_then(|schedule| schedule.active_runs_limit()).map_or(own, |limit| limit.min(own))
+    }
+
+    /// Everybody who answers for one of its tasks, each once, in alphabetical order.
+    pub fn owners(&self) -> Vec<&str> {
+        let of_tasks = self.tasks.iter().filter_map(|task| task.owner.as_deref().or(self.owner.as_deref()));
+        of_tasks.collect::<BTreeSet<&str>>().into_iter().collect()
+    }
 }

@@ -1,7 +1,5 @@
 //! Task groups.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::callback::DeadlineSpec;
@@ -21,10 +19,10 @@ pub struct GroupSpec {
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tooltip: Option<String>,
-    /// What the group is mapped over, by the names under which its tasks ask for the elements; empty if it is not. The
-    /// sources' tasks become direct upstreams of the group's first tasks.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub expand: BTreeMap<String, MapSource>,
+    /// What the group is mapped over; empty if it is not. Several sources make the product of their elements, in which
+    /// the last one varies fastest. The sources' tasks become direct upstreams of the group's first tasks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expand: Vec<GroupItem>,
     /// How often the group as a whole is tried again, from its first tasks, after a task of it failed for good.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retries: u32,
@@ -37,4 +35,14 @@ pub struct GroupSpec {
     /// By when it has to be done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deadlines: Vec<DeadlineSpec>,
+}
+
+/// One source of a mapped group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupItem {
+    /// The name under which the group's tasks ask for its element, as [`super::Argument::GroupItem`].
+    pub name: String,
+    /// What is mapped over.
+    pub over: MapSource,
 }

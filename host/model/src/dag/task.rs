@@ -49,6 +49,10 @@ pub struct TaskSpec {
     /// What the task undoes, if it is a teardown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teardown: Option<Teardown>,
+    /// Whether the task may decide what is followed, and how. What is behind it waits for its decision before it ends by a
+    /// rule, so that the order in which tasks end changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decides: Option<Decides>,
     /// Whether a short circuit of this task skips everything downstream, whatever the rules there say.
     #[serde(default = "yes")]
     pub ignore_downstream_trigger_rules: bool,
@@ -146,6 +150,16 @@ pub struct SensorSpec {
     /// Whether giving up skips it instead of failing it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub soft_fail: bool,
+}
+
+/// How a task decides what is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decides {
+    /// It names the direct downstream tasks that go on (Airflow's branch operators).
+    Branch,
+    /// It says whether anything downstream goes on (Airflow's `ShortCircuitOperator`).
+    ShortCircuit,
 }
 
 /// How the weights of other tasks add to a task's own (Airflow's `weight_rule`).

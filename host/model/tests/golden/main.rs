@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 mod retry;
+mod scheduling;
 mod timetables;
 mod weights;
 
@@ -18,8 +19,21 @@ mod weights;
 type Check = fn(&Value) -> Result<(), String>;
 
 /// The families of vectors, by the name of their file.
-const FAMILIES: &[(&str, Check)] =
-    &[("retry", retry::check), ("timetables", timetables::check), ("weights", weights::check)];
+const FAMILIES: &[(&str, Check)] = &[
+    ("branch", scheduling::check),
+    ("combo", scheduling::check),
+    ("fail_fast", scheduling::check),
+    ("mapped", scheduling::check),
+    ("mapped_group", scheduling::check),
+    ("order_dependent", scheduling::check_order_dependent),
+    ("past", scheduling::check),
+    ("plain", scheduling::check),
+    ("probe", scheduling::check),
+    ("retry", retry::check),
+    ("setup_teardown", scheduling::check),
+    ("timetables", timetables::check),
+    ("weights", weights::check),
+];
 
 /// Tags of vectors that record a bug of Airflow instead of a rule.
 const LEFT_OUT: &[&str] = &["airflow_bug_67265", "quirk_unexpanded_group_ti"];

@@ -1,0 +1,153 @@
+//! The rows of a run, kept as a database would keep them and handed out one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use flow_model::advance::{Changes, Expansion, Host, Instance, Node, Past, Progress, RunFacts, Settled, Wanted};
+use flow_model::graph::{Graph, TaskIndex};
+use flow_model::ids::AttemptId;
+use flow_model::state::Terminal;
+use flow_model::time::Millis;
+
+/// One run's rows.
+pub(super) struct Run {
+    pub(super) facts: RunFacts,
+    pub(super) nodes: BTreeMap<Instance, Node>,
+    pub(super) expansions: BTreeMap<TaskIndex, Expansion>,
+}
+
+/// A host without a clock or limits.
+#[derive(Default)]
+pub(super) struct Minting(u16);
+
+impl Host for Minting {
+    fn now(&self) -> Millis {
+        Millis(0)
+    }
+
+    fn mint(&mut self) -> AttemptId {
+        self.0 += 1;
+        let [high, low] = self.0.to_be_bytes();
+        AttemptId::mint(Millis(0), [high, low, 0, 0, 0, 0, 0, 0, 0, 0])
+    }
+
+    fn admits(&mut self, _task: TaskIndex) -> bool {
+        true
+    }
+}
+
+/// All runs of a vector.
+pub(super) struct Store<'g> {
+    pub(super) graph: &'g Graph,
+    pub(super) runs: Vec<Run>,
+    pub(super) host: Minting,
+}
+
+impl<'g> Store<'g> {
+    pub(super) fn new(graph: &'g Graph, runs: usize) -> Result<Self, String> {
+        let mut store = Self { graph, runs: Vec::new(), host: Minting::default() };
+        for at in 0..runs {
+            let facts = RunFacts { has_past: at > 0, ..RunFacts::default() };
+            store.runs.push(Run { facts, nodes: BTreeMap::new(), expansions: BTreeMap::new() });
+        }
+        for at in 0..runs {
+            let progress = Progress::create(graph, store.runs[at].facts);
+            store.settle(at, progress)?;
+        }
+        Ok(store)
+    }
+
+    /// A run of which so much is in memory as these task instances need.
+    pub(super) fn progress(&self, run: usize, instances: &[Instance]) -> Progress<'g> {
+        let mut progress = Progress::new(self.graph, self.runs[run].facts);
+        let wanted: Vec<Wanted> = instances.iter().map(|&at| Wanted::Instance(at)).collect();
+        self.hand_in(run, &wanted, &mut progress);
+        progress
+    }
+
+    /// Follows what happened and keeps what came of it, in this run and in those after it.
+    pub(super) fn settle(&mut self, run: usize, mut progress: Progress<'g>) -> Result<(), String> {
+        let mut rounds = 0;
+        while let Settled::Needs(wanted) = progress.settle(&mut self.host) {
+            rounds += 1;
+            if rounds > 10_000 {
+                return Err(format!("{wanted:?} is wanted again and again"));
+            }
+            self.hand_in(run, &wanted, &mut progress);
+        }
+        let changes = progress.into_changes();
+        let past: BTreeSet<TaskIndex> =
+            changes.past.iter().flat_map(|&task| self.graph.awaited_by_next_run(task)).collect();
+        self.keep(run, changes)?;
+        if run + 1 < self.runs.len() && !past.is_empty() && !self.runs[run + 1].nodes.is_empty() {
+            let mut next = Progress::new(self.graph, self.runs[run + 1].facts);
+            next.reconsider(past);
+            self.settle(run + 1, next)?;
+        }
+        Ok(())
+    }
+
+    fn hand_in(&self, at: usize, wanted: &[Wanted], progress: &mut Progress<'g>) {
+        let run = &self.runs[at];
+        let (mut nodes, mut expansions) = (Vec::new(), Vec::new());
+        for one in wanted {
+            let task = match *one {
+                Wanted::Head(task) => {
+                    nodes.extend(run.nodes.get_key_value(&Instance::of(task)));
+                    task
+                }
+                Wanted::Instance(instance) => {
+                    nodes.extend(run.nodes.get_key_value(&instance));
+                    instance.task
+                }
+                Wanted::Whole(task) => {
+                    nodes.extend(run.nodes.iter().filter(|(instance, _)| instance.task == task));
+                    task
+                }
+                Wanted::Past(task) => {
+                    progress.adopt_past(task, self.past(at, task));
+                    continue;
+                }
+                Wanted::Everything => {
+                    nodes.extend(&run.nodes);
+                    expansions.extend(run.expansions.iter().map(|(task, expansion)| (*task, *expansion)));
+                    continue;
+                }
+            };
+            expansions.extend(run.expansions.get(&task).map(|expansion| (task, *expansion)));
+        }
+        progress.adopt(wanted, nodes.into_iter().map(|(at, node)| (*at, node.clone())), expansions);
+    }
+
+    fn past(&self, run: usize, task: TaskIndex) -> Past {
+        let awaited = self.graph.awaited_past(task);
+        let mut instances = self.runs[run - 1].nodes.iter().filter(|(at, _)| awaited.contains(&at.task));
+        let is_well = |node: &Node| matches!(node.status.ended(), Some(Terminal::Success | Terminal::Skipped));
+        if instances.all(|(_, node)| is_well(node)) { Past::Met } else { Past::Unmet }
+    }
+
+    fn keep(&mut self, run: usize, changes: Changes) -> Result<(), String> {
+        let run = &mut self.runs[run];
+        run.facts = changes.run;
+        for at in changes.removed {
+            run.nodes.remove(&at).ok_or_else(|| format!("{at:?} is removed and was not there"))?;
+        }
+        for (at, node) in changes.changed {
+            let seen = through_json(&node.seen);
+            run.nodes.insert(at, Node { seen, ..node }).ok_or_else(|| format!("{at:?} has changed and was not there"))?;
+        }
+        for (at, node) in changes.created {
+            if run.nodes.insert(at, node).is_some() {
+                return Err(format!("{at:?} is new and was there"));
+            }
+        }
+        let expansions = changes.expansions.iter().map(|(task, expansion)| (*task, through_json(expansion)));
+        run.expansions.extend(expansions);
+        Ok(())
+    }
+}
+
+/// What comes back of a value that is kept as JSON.
+fn through_json<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
+    let text = serde_json::to_string(value).expect("counts can be written");
+    serde_json::from_str(&text).expect("and read")
+}
