@@ -15,11 +15,11 @@ use flow_model::ids::{RunKey, TenantId};
 use flow_model::state::TaskEvent;
 use flow_store::lane::{self, LaneKey};
 use flow_store::run::{self, RunRow};
-use flow_store::task_instance::{self, TaskKey};
+use flow_store::task_instance::TaskKey;
 use flow_store::{Session, StoreError, slot_pool};
 
 use crate::engine::Engine;
-use crate::plan::{Plan, Written};
+use crate::plan::{Holding, Plan, Written};
 
 mod changes;
 mod count;
@@ -35,6 +35,18 @@ use ledger::Ledger;
 
 /// How many lanes of each limit one look takes up.
 const WINDOW: u32 = 64;
+
+/// The limits of which something was freed, or for which somebody has come to wait.
+pub(crate) type Touched = BTreeMap<TenantId, BTreeSet<LimitKey>>;
+
+/// Lets begin who may after everything that a transaction has written. It is the last thing that a transaction does before
+/// its commit: what comes after it must not wait for the lock of a run.
+pub(crate) async fn settle(db: &mut Session, engine: &Engine, written: &mut Written) -> Result<(), StoreError> {
+    for (tenant, keys) in std::mem::take(&mut written.touched) {
+        written.merge(admit(db, engine, &tenant, keys).await?);
+    }
+    Ok(())
+}
 
 /// Lets begin who may, of those who wait for these limits of a tenant.
 pub(crate) async fn admit(
@@ -111,9 +123,9 @@ impl Round<'_> {
         let astray = self.astray(&instances);
         let runs: BTreeSet<RunKey> = self.chosen.keys().map(|lane| lane.run).collect();
         let rows: Vec<RunRow> = runs.iter().filter_map(|run| self.runs.remove(run).flatten()).collect();
-        let mut plan = Plan::new(engine, engine.now());
-        plan.adopt_runs(db, rows.clone()).await?;
-        plan.adopt_tasks(task_instance::load(db, &instances).await?);
+        let holding = Holding::load(db, engine, rows.clone()).await?;
+        let mut plan = Plan::new(engine, engine.now(), &holding);
+        plan.load(db, &instances).await?;
         for key in instances {
             let attempt = engine.mint_attempt(plan.now);
             if let Err(refused) = plan.happen(key, &TaskEvent::Admitted(attempt)) {

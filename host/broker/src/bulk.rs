@@ -94,7 +94,7 @@ async fn run<K: Kind>(
 ) -> Result<BulkOutcome, ServiceError> {
     let mut outcome = BulkOutcome::default();
     for action in body.actions {
-        let existing = K::names(&mut *broker.inner.store.read().await?, &actor.tenant).await?;
+        let existing = K::names(&mut broker.inner.store.read().await?, &actor.tenant).await?;
         match action {
             BulkAction::Create { entities, action_on_existence } => {
                 let outcome = outcome.create.get_or_insert_default();

@@ -1,14 +1,14 @@
 //! What a transaction changes about lanes, gathered while task instances change and written in a few statements.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use flow_model::admission::{LimitKey, Rank, Standing, Standings, limits_of};
+use flow_model::admission::{Rank, Standing, Standings, limits_of};
 use flow_model::graph::TaskIndex;
-use flow_model::ids::TenantId;
 use flow_store::lane::{self, Entry, LaneKey, Shift};
 use flow_store::run::RunRow;
 use flow_store::{Session, StoreError};
 
+use super::Touched;
 use crate::versions::Version;
 
 /// See the module.
@@ -16,7 +16,7 @@ use crate::versions::Version;
 pub(crate) struct LaneChanges {
     entries: BTreeMap<LaneKey, Entry>,
     shifts: BTreeMap<LaneKey, Shift>,
-    touched: BTreeMap<TenantId, BTreeSet<LimitKey>>,
+    touched: Touched,
 }
 
 impl LaneChanges {
@@ -61,8 +61,9 @@ impl LaneChanges {
         self.entries.is_empty() && self.shifts.is_empty()
     }
 
-    /// Writes everything, and says for which limits of which tenants somebody may begin now.
-    pub(crate) async fn write(self, db: &mut Session) -> Result<BTreeMap<TenantId, BTreeSet<LimitKey>>, StoreError> {
+    /// Writes everything, after the task instances themselves, and says for which limits somebody may begin now: that goes
+    /// into [`crate::plan::Written`] and from there to [`super::settle`].
+    pub(crate) async fn write(self, db: &mut Session) -> Result<Touched, StoreError> {
         let entries: Vec<Entry> = self.entries.into_values().collect();
         let mut shifts: Vec<Shift> = self.shifts.into_values().collect();
         shifts.retain(|shift| shift.change != Standings::default());

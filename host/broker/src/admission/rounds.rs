@@ -38,7 +38,7 @@ impl LocalBroker {
             return Ok(());
         }
         let mut waiting: BTreeMap<TenantId, BTreeSet<LimitKey>> = BTreeMap::new();
-        for (tenant, key) in lane::tenants_waiting(&mut *self.inner.store.read().await?).await? {
+        for (tenant, key) in lane::tenants_waiting(&mut self.inner.store.read().await?).await? {
             if everybody || overlooked.contains(&tenant) {
                 waiting.entry(tenant).or_default().insert(key);
             }
