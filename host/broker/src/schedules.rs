@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow_model::advance::Tally;
+use flow_model::dag::DagSpec;
 use flow_model::ids::RunId;
-use flow_model::run::{MAX_ACTIVE_RUNS, RunType, TriggeredBy, scheduled_run_id, state_at_creation};
+use flow_model::run::{RunType, TriggeredBy, permits, scheduled_run_id, state_at_creation};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 use flow_model::timetable::{DataInterval, NextRun, Restriction, Schedule};
@@ -58,9 +59,10 @@ async fn create_due(db: &mut Session, engine: &Engine, due: Vec<DagRow>, now: Mi
             }
             Err(error) => return Err(error),
         };
-        let mut active = run::active_of_dag(db, &dag.tenant, &dag.dag_id, MAX_ACTIVE_RUNS).await?;
+        let at_most = u64::from(dag.limits.max_active_runs);
+        let mut active = run::active_of_dag(db, &dag.tenant, &dag.dag_id, at_most).await?;
         while let Some(next) = dag.next.filter(|next| next.run_after <= now) {
-            if active >= MAX_ACTIVE_RUNS {
+            if active >= at_most {
                 dag.next = Some(NextRun { run_after: now.after(HOLD), ..next });
                 break;
             }
@@ -101,10 +103,23 @@ fn scheduled_run(engine: &Engine, dag: &DagRow, version: &Arc<Version>, next: Ne
     Some(NewRun { row, version: Arc::clone(version), conf: None, note: None, owner: None })
 }
 
+/// The next runs of a DAG by time, at most `count`, were it not paused.
+pub(crate) fn preview(version: &Version, last: Option<DataInterval>, now: Millis, count: usize) -> Vec<NextRun> {
+    let spec = version.graph.spec();
+    let schedule = spec.schedule.as_ref().and_then(|schedule| Schedule::parse(schedule).ok());
+    schedule.map_or_else(Vec::new, |schedule| schedule.preview(last, restriction(spec), now, count))
+}
+
+fn restriction(spec: &DagSpec) -> Restriction {
+    Restriction { earliest: spec.start_date, latest: spec.end_date, catchup: spec.catchup }
+}
+
 /// When a DAG runs next after a run for `last`; `None` if it has no schedule or none is left.
 pub(crate) fn next_run(version: &Version, last: Option<DataInterval>, now: Millis) -> Option<NextRun> {
     let spec = version.graph.spec();
+    if !permits(&spec.allowed_run_types, RunType::Scheduled) {
+        return None;
+    }
     let schedule = Schedule::parse(spec.schedule.as_ref()?).ok()?;
-    let limits = Restriction { earliest: spec.start_date, latest: spec.end_date, catchup: spec.catchup };
-    schedule.next(last, limits, now)
+    schedule.next(last, restriction(spec), now)
 }

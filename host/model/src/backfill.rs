@@ -1,11 +1,15 @@
 //! Backfills: which runs a range of dates makes, in which order, and what becomes of runs that are there already.
 
+mod downstream;
+
+pub use downstream::downstream;
+
 use crate::coded::coded;
 use crate::dag::{DagSpec, TaskSpec};
 use crate::run::{RunType, permits};
 use crate::state::RunState;
 use crate::time::Millis;
-use crate::timetable::{DataInterval, NextRun, Restriction};
+use crate::timetable::{DataInterval, NextRun, Restriction, Schedule};
 
 coded!(
     /// What a backfill does with runs that are there already, by Airflow's names.
@@ -103,6 +107,22 @@ pub fn check(spec: &DagSpec, reprocess: Reprocess, backwards: bool) -> Result<()
         (true, true, _) => Err(BackfillError::PastBackwards),
         (true, false, Reprocess::None) => Err(BackfillError::PastKept),
         (true, false, Reprocess::Failed | Reprocess::Completed) | (false, _, _) => Ok(()),
+    }
+}
+
+/// Whether the runs of a range can be told from a schedule alone.
+pub fn is_known(schedule: &Schedule) -> bool {
+    match schedule.by_time() {
+        // The module would have to be asked for one run after the other.
+        Schedule::Custom { .. } => false,
+        Schedule::Trigger(_)
+        | Schedule::Intervals(_)
+        | Schedule::Once
+        | Schedule::Continuous
+        | Schedule::Events(_)
+        | Schedule::Never
+        | Schedule::Assets(_)
+        | Schedule::AssetOrTime(..) => schedule.is_periodic(),
     }
 }
 

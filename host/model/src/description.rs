@@ -129,8 +129,14 @@ fn check(spec: &DagSpec, quota: &Quota, policy: &Policy) -> Result<(), String> {
 fn check_task(task: &TaskSpec, policy: &Policy) -> Result<(), String> {
     words::check_task(task)?;
     aftermath::check_task(task)?;
-    if !is_label(&task.function, MAX_NAME) {
-        return Err("its function is not valid: use 1 to 250 bytes without control characters".to_owned());
+    match &task.native {
+        None if !is_label(&task.function, MAX_NAME) => {
+            return Err("its function is not valid: use 1 to 250 bytes without control characters".to_owned());
+        }
+        Some(_) if !task.function.is_empty() => {
+            return Err("it has a function, and something that the host does in its place; leave one of them out".to_owned());
+        }
+        None | Some(_) => {}
     }
     at_most("retries", task.retries, MAX_RETRIES)?;
     at_most("retry_delay_ms", task.retry_delay_ms, MAX_SPAN_MS)?;

@@ -3,7 +3,7 @@
 //!
 //! It is built once per DAG version and shared; nothing in it changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use crate::dag::{DagSpec, TaskSpec};
@@ -18,12 +18,14 @@ mod error;
 mod groups;
 mod mapped;
 mod order;
+mod part;
 mod select;
 mod shadows;
 
 pub use error::GraphError;
 pub use groups::{GroupIndex, UnknownTarget};
 pub use mapped::{MAX_MAP_LENGTH, Mapping};
+pub use part::{Part, PartError};
 pub use select::Direction;
 pub use shadows::Shadow;
 
@@ -57,6 +59,8 @@ pub struct Graph {
     facts: Vec<Facts>,
     has_leaf: bool,
     shadows: Vec<OnceLock<Box<[Shadow]>>>,
+    /// Tasks that are left out, if this is a part of a DAG.
+    elsewhere: HashSet<String>,
 }
 
 /// What is known of one task's place, besides its edges.

@@ -225,6 +225,10 @@ id!(
     /// A token's `jti`.
     TokenId
 );
+id!(
+    /// A callback that runs, or has run, once.
+    CallbackId
+);
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {

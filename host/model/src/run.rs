@@ -44,9 +44,22 @@ coded!(
     }
 );
 
-/// How many runs of one DAG can be active before its schedule waits for one of them to end: Airflow's default of
-/// `max_active_runs`. It also keeps a catch-up over years from flooding the queue.
-pub const MAX_ACTIVE_RUNS: u64 = 16;
+/// How many runs of one DAG may have begun and not ended, unless it says otherwise: Airflow's default of
+/// `max_active_runs`.
+pub const MAX_ACTIVE_RUNS: u32 = 16;
+
+impl RunType {
+    /// What made a run that this asked for.
+    pub fn of(by: TriggeredBy) -> Self {
+        match by {
+            TriggeredBy::RestApi | TriggeredBy::Cli | TriggeredBy::Ui | TriggeredBy::Test => Self::Manual,
+            TriggeredBy::Operator => Self::OperatorTriggered,
+            TriggeredBy::Timetable => Self::Scheduled,
+            TriggeredBy::Asset => Self::AssetTriggered,
+            TriggeredBy::Backfill => Self::Backfill,
+        }
+    }
+}
 
 /// The state that a new run begins in. A run of a paused DAG waits until the DAG is unpaused.
 pub fn state_at_creation(dag_is_paused: bool) -> RunState {

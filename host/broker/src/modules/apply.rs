@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use flow_model::dag::ScheduleSpec;
+use flow_model::dag::{DagSpec, ScheduleSpec, TaskSpec};
 use flow_model::description;
 use flow_model::graph::Graph;
 use flow_model::ids::{DagId, DagVersionId, Digest, ModuleName, TenantId};
@@ -12,12 +12,13 @@ use flow_model::rest::tenants::Tenant;
 use flow_model::time::Millis;
 use flow_model::uses::Uses;
 use flow_model::work::{AttemptEnd, ErrorClass, Failure};
-use flow_store::dag::{self, DagRow};
+use flow_store::dag::{self, DagLimits, DagRow};
 use flow_store::dag_version::{self, VersionRow};
 use flow_store::import_error::{self, NewImportError};
 use flow_store::module::{self, VersionEnd};
 use flow_store::{Session, StoreError, connection, run, variable};
 
+use crate::assets::{self, Registration};
 use crate::error::ServiceError;
 use crate::local::Inner;
 use crate::schedules::next_run;
@@ -26,6 +27,17 @@ use crate::versions::Version;
 
 /// How many warnings an upload is answered with at most.
 const MAX_WARNINGS: usize = 20;
+
+/// How much of a DAG may happen at once.
+fn limits(spec: &DagSpec) -> DagLimits {
+    let limited = |task: &TaskSpec| task.max_active_tis_per_dag.is_some() || task.max_active_tis_per_dagrun.is_some();
+    DagLimits {
+        max_active_runs: spec.max_active_runs(),
+        max_active_tasks: spec.max_active_tasks,
+        max_failed_runs: spec.max_consecutive_failed_dag_runs,
+        limits_tasks: spec.tasks.iter().any(limited),
+    }
+}
 
 /// Why a version is not accepted.
 struct Refusal {
@@ -95,6 +107,9 @@ impl Parsed<'_> {
                 return Ok(Err(message.into()));
             }
         }
+        if let Some(clash) = Registration::of(&graphs).clash(db, &self.tenant.name, self.module).await? {
+            return Ok(Err(clash.into()));
+        }
         let elsewhere = dag::count_elsewhere(db, &self.tenant.name, self.module).await?;
         let described = u64::try_from(graphs.len()).unwrap_or(u64::MAX);
         match quota::admit("dags", elsewhere, described, self.tenant.quota.dags) {
@@ -120,13 +135,15 @@ impl Parsed<'_> {
         import_error::clear(db, tenant, self.module, self.version).await?;
         for vanished in dag::lock_of_module(db, tenant, self.module).await? {
             if outline.dags.binary_search(&vanished.dag_id).is_err() && !vanished.is_stale {
+                assets::forget(db, tenant, &vanished.dag_id, self.now).await?;
                 dag::put(db, &DagRow { is_stale: true, next: None, ..vanished }).await?;
             }
         }
+        let registration = Registration::of(&graphs);
         for graph in graphs {
             self.put_dag(db, graph).await?;
         }
-        Ok(())
+        registration.apply(db, tenant, self.now).await
     }
 
     async fn refuse(&self, db: &mut Session, refusal: &Refusal, superseded: bool) -> Result<(), StoreError> {
@@ -152,7 +169,10 @@ impl Parsed<'_> {
         let present = dag::lock(db, tenant, &id).await?;
         let version = self.version_of(db, graph).await?;
         let unchanged = present.as_ref().is_some_and(|dag| dag.version == version.id && !dag.is_stale);
-        let is_paused = present.as_ref().is_some_and(|dag| dag.is_paused);
+        let is_paused = match &present {
+            Some(dag) => dag.is_paused,
+            None => version.graph.spec().is_paused_upon_creation,
+        };
         let next = match present {
             Some(dag) if unchanged => dag.next,
             Some(_) | None if is_paused => None,
@@ -164,8 +184,11 @@ impl Parsed<'_> {
             dag_id: id,
             version: version.id,
             module: self.module.clone(),
+            display_name: spec.display_name.clone(),
             description: spec.description.clone(),
             tags: serde_json::json!(spec.tags).to_string(),
+            owners: serde_json::json!(spec.owners()).to_string(),
+            limits: limits(spec),
             schedule: spec.schedule.as_ref().map(ScheduleSpec::to_string),
             is_paused,
             is_stale: false,

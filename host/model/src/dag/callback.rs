@@ -55,6 +55,9 @@ pub struct DeadlineSpec {
     /// Which of the module's callbacks runs if it is missed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<String>,
+    /// How many more tries that has after the first one failed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retries: u32,
     /// Handed to it as it is.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub arguments: Value,

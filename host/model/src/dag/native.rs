@@ -22,6 +22,18 @@ pub enum Native {
     HumanInput(Box<HumanInputSpec>),
 }
 
+impl Native {
+    /// Its name, as the module gives it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::LatestOnly => "latest_only",
+            Self::Wait(_) => "wait",
+            Self::HumanInput(_) => "human_input",
+        }
+    }
+}
+
 /// A wait that costs a row and no slot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,11 +12,11 @@ pub struct ParamSpec {
     #[schema(value_type = Object)]
     pub value: Value,
     /// What it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub description: Option<String>,
     /// A JSON Schema (draft 2020-12), with what Airflow's form reads besides: `title`, `section`, `description_md`,
     /// `values_display`, `examples`, `format`, `const`.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default)]
     #[schema(value_type = Object)]
     pub schema: Map<String, Value>,
 }

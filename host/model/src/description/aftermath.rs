@@ -79,6 +79,7 @@ fn deadlines(deadlines: &[DeadlineSpec]) -> Result<(), String> {
         }
         deadline.callback.iter().try_for_each(|callback| function(callback))?;
         arguments(&deadline.arguments)?;
+        at_most("the retries of a callback", deadline.retries, MAX_RETRIES)?;
     }
     Ok(())
 }

@@ -64,7 +64,10 @@ fn every_mistake_is_named() {
             dag(&json!({"tasks": [task("a/b", &json!({}))]})),
             r#"DAG "d", task "a/b": task id "a/b" is not valid: use 1 to 250 of the characters A-Z a-z 0-9 _ . -, and not only dots"#,
         ),
-        (dag(&json!({"tasks": [{"task_id": "t"}]})), r#"DAG "d", task "t": missing field `function`"#),
+        (
+            dag(&json!({"tasks": [{"task_id": "t"}]})),
+            r#"DAG "d": task "t": its function is not valid: use 1 to 250 bytes without control characters"#,
+        ),
         (dag(&json!({"tasks": [{"function": "f"}]})), r#"DAG "d", task number 1: missing field `task_id`"#),
         (json!([{"tasks": []}]), "DAG number 1: missing field `dag_id`"),
         (json!([7]), "DAG number 1: invalid type: integer `7`, expected struct DagSpec"),

@@ -32,7 +32,8 @@ impl Graph {
         let downstream = turned(&upstream);
         let shadows = std::iter::repeat_with(OnceLock::new).take(spec.tasks.len()).collect();
         let (order, has_leaf) = (Vec::new(), false);
-        let mut graph = Self { spec, index, groups, upstream, downstream, order, facts, has_leaf, shadows };
+        let elsewhere = HashSet::new();
+        let mut graph = Self { spec, index, groups, upstream, downstream, order, facts, has_leaf, shadows, elsewhere };
         graph.check()?;
         graph.order = graph.topological().map_err(GraphError::Cycle)?;
         graph.note_leaves();

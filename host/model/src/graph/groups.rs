@@ -138,10 +138,13 @@ impl Graph {
         roots(self.groups.members(group), &self.upstream)
     }
 
-    /// The task of this id, or the first tasks of the group of this id.
+    /// The task of this id, or the first tasks of the group of this id; none if it is left out of this part of the DAG.
     pub fn targets(&self, id: &str) -> Result<Vec<TaskIndex>, UnknownTarget> {
         if let Some(task) = id.parse().ok().and_then(|id| self.find(&id)) {
             return Ok(vec![task]);
+        }
+        if self.elsewhere.contains(id) {
+            return Ok(Vec::new());
         }
         let group = id.parse().ok().and_then(|id| self.find_group(&id));
         group.map(|group| self.roots_of(group)).ok_or_else(|| UnknownTarget(id.to_owned()))

@@ -4,6 +4,10 @@
 //! `Deserialize` with defaults and `IntoParams`: the API reads it from the query as it is and hands it to the service.
 
 pub mod assets;
+pub mod backfills;
+pub mod batch;
+pub mod bulk;
+pub mod callbacks;
 mod change;
 pub mod clearing;
 pub mod connections;
@@ -20,7 +24,9 @@ mod json_text;
 pub mod login;
 pub mod logs;
 pub mod modules;
+pub mod on_demand;
 mod page;
+pub mod pools;
 mod scope;
 pub mod state_events;
 pub mod task_instances;

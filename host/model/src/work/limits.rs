@@ -27,6 +27,8 @@ impl Default for AttemptLimits {
 impl AttemptLimits {
     /// The most that one look of a trigger may spend: it looks once and ends.
     pub const TRIGGER: Self = Self { cpu_ms: 1_000, wall_ms: 30_000, memory_bytes: 256 << 20, log_bytes: 16 << 10 };
+    /// The most that one try of a callback may spend.
+    pub const CALLBACK: Self = Self { cpu_ms: 60_000, wall_ms: 600_000, memory_bytes: 256 << 20, log_bytes: 256 << 10 };
     /// The most that one question to a timetable may spend.
     pub const TIMETABLE: Self = Self { cpu_ms: 1_000, wall_ms: 5_000, memory_bytes: 256 << 20, log_bytes: 16 << 10 };
     /// The most that one question to a retry policy may spend.
