@@ -69,7 +69,7 @@ pub enum TenantScope {
 #[serde(tag = "renewal", content = "grant", rename_all = "snake_case")]
 pub enum Renewal {
     /// It may, with this grant in place of the old one.
-    Renewed(Grant),
+    Renewed(Box<Grant>),
     /// It was cancelled, cleared or lost: stop it, nobody waits for its result.
     Fenced,
 }

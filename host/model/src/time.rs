@@ -38,6 +38,11 @@ impl Millis {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Whether it is in the years 1 to 9999, which every notation and every database can hold.
+    pub fn is_dated(self) -> bool {
+        (-62_135_596_800_000..=253_402_300_799_999).contains(&self.0)
+    }
+
     /// The instant as a `chrono` value; `None` outside the years that it can hold.
     pub fn to_utc(self) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp_millis(self.0)

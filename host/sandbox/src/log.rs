@@ -82,22 +82,27 @@ impl AttemptLog {
         Arc::clone(&self.0)
     }
 
-    /// The end of what the guest wrote to stderr, whether it fitted into the log or not.
-    pub(crate) fn stderr_tail(&self) -> String {
+    /// The end of what the guest wrote to stderr, whether it fitted into the log or not. Asking again tells only what
+    /// was written since.
+    pub(crate) fn take_stderr_tail(&self) -> String {
         let mut queue = self.0.lock();
         self.0.flush_partial_lines(&mut queue);
-        queue.stderr_tail.clone()
+        std::mem::take(&mut queue.stderr_tail)
     }
 
-    /// Delivers what is left, with the host's own last words, and ends the log.
-    pub(crate) async fn finish(self, last_words: Option<String>) {
+    /// Adds a line of the host's own, whatever is left of the quota.
+    pub(crate) fn say(&self, level: LogLevel, words: String) {
+        let mut queue = self.0.lock();
+        self.0.flush_partial_lines(&mut queue);
+        let line = self.0.line(level, LogSource::Host, words);
+        self.0.enqueue(&mut queue, line);
+    }
+
+    /// Delivers what is left, and ends the log.
+    pub(crate) async fn finish(self) {
         let flusher = {
             let mut queue = self.0.lock();
             self.0.flush_partial_lines(&mut queue);
-            if let Some(words) = last_words {
-                let line = self.0.line(LogLevel::Error, LogSource::Host, words);
-                self.0.enqueue(&mut queue, line);
-            }
             queue.closed = true;
             queue.flusher.take()
         };
@@ -289,7 +294,8 @@ mod tests {
         permits.add_permits(100);
         sink.room().await;
         sink.write(LogSource::Stderr, b"no line end");
-        log.finish(Some("the end".into())).await;
+        log.say(LogLevel::Error, "the end".into());
+        log.finish().await;
         let taken = taken.lock().expect("nobody panicked");
         assert_eq!(taken.len(), written + 2);
         assert!(taken.iter().take(written).enumerate().all(|(i, line)| line.event.starts_with(&format!("{i} "))));

@@ -92,7 +92,7 @@ pub async fn a_lease_lives_as_long_as_it_is_renewed<B: Broker>(stage: Stage<B>) 
         let renewed = stage.port.renew(std::slice::from_ref(&grant)).await.expect("an answer").remove(0);
         let Renewal::Renewed(next) = renewed else { panic!("the attempt counts") };
         assert!(next.claims.expires > grant.claims.expires, "the grant got longer");
-        grant = next;
+        grant = *next;
     }
     stage.pass(LEASE + Duration::from_millis(1)).await;
     let report = Report { end: returns("1"), usage: Usage::default(), retry: None, map_label: None };
@@ -122,7 +122,7 @@ pub async fn a_grant_outlives_its_lease<B: Broker>(stage: Stage<B>) {
         stage.pass(LEASE / 2).await;
         let renewed = stage.port.renew(std::slice::from_ref(&latest)).await.expect("an answer").remove(0);
         let Renewal::Renewed(next) = renewed else { panic!("the attempt counts") };
-        latest = next;
+        latest = *next;
     }
     assert_eq!(stage.port.call(&latest, Call::PreviousSuccess).await, answer);
     assert_eq!(stage.port.call(&first, Call::PreviousSuccess).await, Err(CallError::Denied));
