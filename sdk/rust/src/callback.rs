@@ -56,7 +56,7 @@ pub(crate) struct CallbackSpec {
 #[must_use = "pass it to `on_failure`, `on_success`, … or to a `Deadline`"]
 pub struct Callback {
     pub(crate) call: Result<Bound>,
-    retries: u32,
+    pub(crate) retries: u32,
 }
 
 #[doc(hidden)]

@@ -17,6 +17,8 @@ pub(crate) struct DeadlineSpec {
     interval_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     callback: Option<&'static str>,
+    #[serde(skip_serializing_if = "crate::spec::is_default")]
+    retries: u32,
     #[serde(skip_serializing_if = "Value::is_null")]
     arguments: Value,
 }
@@ -87,10 +89,13 @@ impl Deadline {
 
     pub(crate) fn spec(self) -> Result<DeadlineSpec> {
         let Self { name, reference, interval_ms, callback } = self;
-        let (callback, arguments) = match callback.map(|callback| callback.call).transpose()? {
-            Some(Bound { name, arguments }) => (Some(name), arguments),
-            None => (None, Value::Null),
+        let (callback, retries, arguments) = match callback {
+            Some(Callback { call, retries }) => {
+                let Bound { name, arguments } = call?;
+                (Some(name), retries, arguments)
+            }
+            None => (None, 0, Value::Null),
         };
-        Ok(DeadlineSpec { name, reference, interval_ms, callback, arguments })
+        Ok(DeadlineSpec { name, reference, interval_ms, callback, retries, arguments })
     }
 }

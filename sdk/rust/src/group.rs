@@ -30,7 +30,16 @@
 //!
 //! The ids of a group's tasks begin with its own: `region.download`. A group that is mapped by [`group_each`] runs as a
 //! whole for each element of its list: inside of it, tasks follow those of the same element; from outside, the handle in
-//! [`Group::output`] stands for what they all returned. Neither a mapped task nor another mapped group fits into it.
+//! [`Group::output`] stands for what they all returned. Neither a mapped task nor another mapped group fits into it, so an
+//! element of the list cannot be mapped over again:
+//!
+//! ```compile_fail,E0277
+//! # use flow_sdk::prelude::*;
+//! # #[task] fn add(rows: u32) -> u32 { rows }
+//! # #[dag] fn regions() {
+//! group_each("region", [[1, 2], [3, 4]], |rows| add(each(rows)));
+//! # }
+//! ```
 
 use std::time::Duration;
 

@@ -39,7 +39,7 @@ impl From<Argument<usize>> for Supply {
     }
 }
 
-/// A value that is known at once: a `T` that serde can serialise, or a `&str` for a `String`.
+/// A value that is known at once: a `T` that serde can serialise, also for an `Option<T>`, or a `&str` for a `String`.
 #[diagnostic::on_unimplemented(
     message = "a parameter of type `{T}` cannot be given as `{Self}`",
     label = "expected a `{T}`",
@@ -50,17 +50,20 @@ pub trait Literal<T> {
     fn into_json(self) -> Result<Value>;
 }
 
-impl<T: Serialize> Literal<T> for T {
-    fn into_json(self) -> Result<Value> {
-        Ok(serde_json::to_value(self)?)
-    }
+macro_rules! literal {
+    ([$($generics:tt)*] $given:ty => $wanted:ty) => {
+        impl<$($generics)*> Literal<$wanted> for $given {
+            fn into_json(self) -> Result<Value> {
+                Ok(serde_json::to_value(self)?)
+            }
+        }
+    };
 }
 
-impl Literal<String> for &str {
-    fn into_json(self) -> Result<Value> {
-        Ok(self.into())
-    }
-}
+literal!([T: Serialize] T => T);
+literal!([T: Serialize] T => Option<T>);
+literal!([] &str => String);
+literal!([] &str => Option<String>);
 
 /// A member of the run's configuration; see [`conf`].
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +94,7 @@ macro_rules! supplies {
 }
 
 supplies!([T] Conf<'_> => T; |conf| Ok(Argument::Conf(conf.0.to_owned())));
-supplies!([T: Serialize] T => T; |value| Ok(Argument::Literal(serde_json::to_value(value)?)));
+supplies!([T: Serialize] T => T, Option<T>; |value| Ok(Argument::Literal(serde_json::to_value(value)?)));
 supplies!([] &str => String, Option<String>; |text| Ok(Argument::Literal(text.into())));
 supplies!([T] Output<T> => T, Option<T>; |output| Ok(Argument::Output(output.index())));
 supplies!([T] &Output<T> => T, Option<T>; |output| Ok(Argument::Output(output.index())));

@@ -115,6 +115,7 @@ impl<T> Output<T> {
 /// One handle or several, or a [`Group`](crate::Group), for [`Output::depends_on`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no task that another one can follow",
+    label = "not the handle of a task",
     note = "pass the `Output` of a task, a `Group`, or several of them as a list or a tuple"
 )]
 pub trait Upstream {

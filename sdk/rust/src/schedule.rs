@@ -32,7 +32,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::asset::AssetExpression;
+use crate::asset::{Alias, Asset, AssetExpression};
 use crate::partition::{Mapper, Partitions};
 use crate::runtime::{self, Bound};
 use crate::{Error, Result, Timestamp, dag};
@@ -251,8 +251,20 @@ impl From<Duration> for Schedule {
     }
 }
 
-impl<A: Into<AssetExpression>> From<A> for Schedule {
-    fn from(assets: A) -> Self {
-        Self(Ok(ScheduleSpec::Assets { expression: assets.into(), partitions: None }))
+impl From<AssetExpression> for Schedule {
+    fn from(expression: AssetExpression) -> Self {
+        Self(Ok(ScheduleSpec::Assets { expression, partitions: None }))
+    }
+}
+
+impl From<Asset> for Schedule {
+    fn from(asset: Asset) -> Self {
+        AssetExpression::from(asset).into()
+    }
+}
+
+impl From<Alias> for Schedule {
+    fn from(alias: Alias) -> Self {
+        AssetExpression::from(alias).into()
     }
 }

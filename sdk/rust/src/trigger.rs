@@ -64,6 +64,7 @@ pub struct Deferred {
 /// Something a task can wait for: a call of a [`#[trigger]`](crate::trigger), or anything [`Waitable`].
 #[diagnostic::on_unimplemented(
     message = "a task cannot wait for `{Self}`",
+    label = "neither the call of a trigger nor anything that the host knows",
     note = "call a function marked `#[trigger]`, or pass a `Duration`, a `Timestamp`, `asset(…)`, `wait::run(…)` or \
             `wait::http(…)`"
 )]

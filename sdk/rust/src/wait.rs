@@ -68,6 +68,7 @@ pub enum WaitFor {
 /// Something the host can wait for: an instant, a [`Duration`], an [`asset`](crate::asset), or what this module makes.
 #[diagnostic::on_unimplemented(
     message = "the host cannot wait for `{Self}` by itself",
+    label = "nothing that the host knows",
     note = "pass a `Duration`, a `Timestamp`, `asset(…)`, `wait::run(…)`, `wait::http(…)` or `wait::after_interval(…)`; \
             what takes code to find out is a function marked `#[sensor]`"
 )]

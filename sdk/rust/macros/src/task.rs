@@ -1,9 +1,10 @@
 //! `#[task]` and `#[sensor]`: a function becomes a call that draws a task into a DAG, and its body moves to `name::body`.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::meta::ParseNestedMeta;
 use syn::parse::{ParseStream, Parser};
+use syn::spanned::Spanned;
 use syn::{ItemFn, Result};
 
 use crate::options::{self, Calls, Kind, Table};
@@ -66,8 +67,10 @@ const POKE_INTERVAL_MS: u64 = 60_000;
 pub(crate) struct Options {
     /// Method calls on the drawn task.
     calls: Calls,
-    /// The function of `flow_sdk::runtime` that ends the task, and what it is given besides the result.
-    end: TokenStream,
+    /// The function of `flow_sdk::runtime` that ends the task.
+    end: &'static str,
+    /// What that is given besides the result.
+    interval: Option<TokenStream>,
     /// The trait whose `Value` the task's handle carries.
     carries: TokenStream,
     mark: Mark,
@@ -85,7 +88,8 @@ impl Options {
     pub(crate) fn of_task(input: ParseStream<'_>) -> Result<Self> {
         let mut options = Self {
             calls: Calls::default(),
-            end: quote!(::flow_sdk::runtime::end(value)),
+            end: "end",
+            interval: None,
             carries: quote!(::flow_sdk::Outcome),
             mark: Mark::Task,
         };
@@ -100,7 +104,7 @@ impl Options {
         }
         self.calls.once(meta)?;
         if options::flag(meta)?.value {
-            self.end = quote!(::flow_sdk::runtime::short_circuit(value));
+            self.end = "short_circuit";
             self.carries = quote!(::flow_sdk::Check);
             self.mark = Mark::ShortCircuit;
         }
@@ -125,15 +129,17 @@ impl Options {
             calls.read(&meta, &table, &["poke_interval", "mode"])
         })
         .parse2(input.parse()?)?;
-        let end = quote!(::flow_sdk::runtime::sense(value, #interval));
-        Ok(Self { calls, end, carries: quote!(::flow_sdk::Check), mark: Mark::Sensor })
+        Ok(Self { calls, end: "sense", interval: Some(interval), carries: quote!(::flow_sdk::Check), mark: Mark::Sensor })
     }
 
     /// The method calls on the drawn task, with its documentation. `returned` is the type of its result.
     fn calls(&self, documentation: Option<String>, returned: &TokenStream) -> TokenStream {
         let calls = &self.calls;
         let mark = match self.mark {
-            Mark::Task => quote!(.decides(<#returned as ::flow_sdk::Outcome>::DECIDES)),
+            Mark::Task => {
+                let decides = quote_spanned!(place(returned)=> <#returned as ::flow_sdk::Outcome>::DECIDES);
+                quote!(.decides(#decides))
+            }
             Mark::ShortCircuit => {
                 quote!(.decides(::core::option::Option::Some(::flow_sdk::runtime::Decides::ShortCircuit)))
             }
@@ -151,9 +157,14 @@ impl Options {
     }
 }
 
+/// Where a mistake in the result's type is shown: at that type.
+fn place(returned: &TokenStream) -> Span {
+    Span::call_site().located_at(returned.span())
+}
+
 /// The expansion: the drawing function, and a type of the same name that holds the body and what `run` needs.
 pub(crate) fn expand(options: &Options, mut function: ItemFn) -> Result<TokenStream> {
-    let (Options { end, carries, .. }, kind) = (options, options.kind());
+    let (Options { interval, carries, .. }, kind) = (options, options.kind());
     let parameters = Parameters::of(&function, Role { kind, told: Some("Context") })?;
     let (returned, settle) = signature::returned(&function.sig.output);
     let calls = options.calls(signature::documentation(&function.attrs), &returned);
@@ -169,7 +180,10 @@ pub(crate) fn expand(options: &Options, mut function: ItemFn) -> Result<TokenStr
         let other = quote!(<#supplier as ::flow_sdk::Input<#ty>>::Shape);
         quote!(<#shape as ::flow_sdk::mapping::Shape>::And<#other>)
     });
-    let carried = quote!(<#shape as ::flow_sdk::mapping::Shape>::Of<<#returned as #carries>::Value>);
+    let end = Ident::new(options.end, place(&returned));
+    let end = quote_spanned!(place(&returned)=> ::flow_sdk::runtime::#end(value, #interval));
+    let value = quote_spanned!(place(&returned)=> <#returned as #carries>::Value);
+    let carried = quote!(<#shape as ::flow_sdk::mapping::Shape>::Of<#value>);
     let context = told.then(|| quote!(_context,));
     Ok(quote! {
         #(#docs)*
