@@ -125,7 +125,10 @@ impl FromStr for Networks {
     type Err = Misfit;
 
     fn from_str(text: &str) -> Result<Self, Misfit> {
-        text.split(',').map(|network| network.trim().parse().map_err(|_| Misfit)).collect::<Result<_, _>>().map(Self)
+        text.split(',')
+            .map(|network| network.trim().parse::<Network>().map_err(|_| Misfit))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
