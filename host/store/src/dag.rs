@@ -1,10 +1,12 @@
 //! DAGs: what a tenant's modules describe now, and when each runs next.
 
+use flow_model::dag::{DagSpec, TaskSpec};
 use flow_model::ids::{DagId, DagVersionId, ModuleName, TenantId};
 use flow_model::time::Millis;
 use flow_model::timetable::{DataInterval, NextRun};
 
 use crate::column;
+use crate::dag_pool;
 use crate::dialect::Batch;
 use crate::error::StoreError;
 use crate::pool::Session;
@@ -53,6 +55,20 @@ pub struct DagLimits {
     pub max_failed_runs: u32,
     /// Whether one of its tasks limits how many of its instances are active.
     pub limits_tasks: bool,
+}
+
+impl From<&DagSpec> for DagLimits {
+    fn from(spec: &DagSpec) -> Self {
+        let is_limited = |task: &TaskSpec| {
+            task.max_active_tis_per_dag.is_some() || task.max_active_tis_per_dagrun.is_some()
+        };
+        Self {
+            max_active_runs: spec.max_active_runs(),
+            max_active_tasks: spec.max_active_tasks,
+            max_failed_runs: spec.max_consecutive_failed_dag_runs,
+            limits_tasks: spec.tasks.iter().any(is_limited),
+        }
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -228,5 +244,5 @@ const DELETE: &str = "DELETE FROM dag WHERE tenant = $1 AND dag_id = $2";
 /// Deletes a DAG; its versions and runs are deleted by themselves.
 pub async fn delete(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<(), StoreError> {
     on!(db, c => sqlx::query(DELETE).bind(tenant.as_str()).bind(dag.as_str()).execute(&mut *c).await.map(drop))?;
-    Ok(())
+    dag_pool::put(db, tenant, dag, []).await
 }

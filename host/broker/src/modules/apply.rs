@@ -2,21 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use flow_model::dag::{DagSpec, ScheduleSpec, TaskSpec};
+use flow_model::admission;
+use flow_model::dag::ScheduleSpec;
 use flow_model::description;
 use flow_model::graph::Graph;
-use flow_model::ids::{DagId, DagVersionId, Digest, ModuleName, TenantId};
+use flow_model::ids::{DagId, DagVersionId, Digest, ModuleName, PoolName, TenantId};
 use flow_model::quota;
 use flow_model::rest::modules::Outline;
 use flow_model::rest::tenants::Tenant;
 use flow_model::time::Millis;
 use flow_model::uses::Uses;
 use flow_model::work::{AttemptEnd, ErrorClass, Failure};
-use flow_store::dag::{self, DagLimits, DagRow};
+use flow_store::dag::{self, DagRow};
 use flow_store::dag_version::{self, VersionRow};
 use flow_store::import_error::{self, NewImportError};
 use flow_store::module::{self, VersionEnd};
-use flow_store::{Session, StoreError, connection, run, variable};
+use flow_store::{Session, StoreError, connection, dag_pool, run, slot_pool, variable};
 
 use crate::assets::{self, Registration};
 use crate::error::ServiceError;
@@ -27,17 +28,6 @@ use crate::versions::Version;
 
 /// How many warnings an upload is answered with at most.
 const MAX_WARNINGS: usize = 20;
-
-/// How much of a DAG may happen at once.
-fn limits(spec: &DagSpec) -> DagLimits {
-    let limited = |task: &TaskSpec| task.max_active_tis_per_dag.is_some() || task.max_active_tis_per_dagrun.is_some();
-    DagLimits {
-        max_active_runs: spec.max_active_runs(),
-        max_active_tasks: spec.max_active_tasks,
-        max_failed_runs: spec.max_consecutive_failed_dag_runs,
-        limits_tasks: spec.tasks.iter().any(limited),
-    }
-}
 
 /// Why a version is not accepted.
 struct Refusal {
@@ -188,14 +178,15 @@ impl Parsed<'_> {
             description: spec.description.clone(),
             tags: serde_json::json!(spec.tags).to_string(),
             owners: serde_json::json!(spec.owners()).to_string(),
-            limits: limits(spec),
+            limits: spec.into(),
             schedule: spec.schedule.as_ref().map(ScheduleSpec::to_string),
             is_paused,
             is_stale: false,
             parsed_at: self.now,
             next,
         };
-        dag::put(db, &row).await
+        dag::put(db, &row).await?;
+        dag_pool::put(db, tenant, &row.dag_id, &admission::pools_of(spec)).await
     }
 
     /// The DAG's newest version if it says the same and is run by the same component, a new one otherwise.
@@ -205,7 +196,7 @@ impl Parsed<'_> {
         let latest = dag_version::latest(db, tenant, &dag_id).await?;
         let number = latest.as_ref().map_or(1, |latest| latest.number + 1);
         if let Some(latest) = latest.filter(|latest| latest.spec == spec && latest.digest == self.digest) {
-            return Ok(Version { id: latest.id, digest: self.digest, graph });
+            return Ok(Version::new(latest.id, self.digest, graph));
         }
         let id = DagVersionId::mint(self.now, self.inner.random());
         let row = VersionRow {
@@ -220,7 +211,7 @@ impl Parsed<'_> {
             created_at: self.now,
         };
         dag_version::insert(db, &row).await?;
-        Ok(Version { id, digest: self.digest, graph })
+        Ok(Version::new(id, self.digest, graph))
     }
 
     async fn outline(&self, db: &mut Session, graphs: &[Graph]) -> Result<Outline, StoreError> {
@@ -234,7 +225,9 @@ impl Parsed<'_> {
                 uses = uses.union(declared);
             }
         }
-        let warnings = self.warnings(db, &uses).await?;
+        let mut warnings = self.warnings(db, &uses).await?;
+        warnings.extend(self.pool_warnings(db, graphs).await?);
+        warnings.truncate(MAX_WARNINGS);
         Ok(Outline { dags, uses, warnings })
     }
 
@@ -249,8 +242,19 @@ impl Parsed<'_> {
         };
         let mut warnings = missing("variable", &uses.variables, &variables);
         warnings.extend(missing("connection", &uses.connections, &connections));
-        warnings.truncate(MAX_WARNINGS);
         Ok(warnings)
+    }
+
+    /// Pools that are named and not there yet.
+    async fn pool_warnings(&self, db: &mut Session, graphs: &[Graph]) -> Result<Vec<String>, StoreError> {
+        let named: BTreeSet<PoolName> =
+            graphs.iter().flat_map(|graph| admission::pools_of(graph.spec()).into_keys()).collect();
+        if named.is_empty() {
+            return Ok(Vec::new());
+        }
+        let there = slot_pool::named(db, &self.tenant.name, &named).await?;
+        let missing = named.iter().filter(|name| !there.iter().any(|pool| pool.name == **name));
+        Ok(missing.map(|name| format!("pool {:?} is used and does not exist yet", name.as_str())).collect())
     }
 }
 
