@@ -23,12 +23,14 @@ use crate::plan::{Holding, Plan, Written};
 
 mod changes;
 mod count;
+mod due;
 mod ledger;
 mod memory;
 mod rounds;
 
 pub(crate) use changes::LaneChanges;
 pub(crate) use count::{begin_to_count, recount};
+pub(crate) use due::hold_back;
 pub(crate) use memory::Memory;
 
 use ledger::Ledger;
@@ -71,9 +73,10 @@ pub(crate) async fn admit(
         overlooked |= round.look(db, lanes).await?;
         offset += WINDOW;
     }
-    let written = round.begin(db, engine).await?;
+    let mut written = round.begin(db, engine).await?;
     if overlooked {
         engine.limits.overlook(tenant);
+        written.delays = true;
     }
     Ok(written)
 }
@@ -132,7 +135,7 @@ impl Round<'_> {
                 tracing::error!(%refused, "a task instance refused its slot");
             }
         }
-        let written = Box::pin(plan.write(db)).await?;
+        let written = plan.write(db).await?;
         if !astray.is_empty() {
             tracing::error!(tenant = %self.tenant, "lanes waited without instances; their runs are counted anew");
             let rows: Vec<RunRow> = rows.into_iter().filter(|row| astray.contains(&row.key)).collect();

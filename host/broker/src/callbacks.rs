@@ -3,6 +3,7 @@
 
 use flow_model::callback::{CallbackState, Happening, Next, Reason, after_run, after_task, next};
 use flow_model::dag::{CallbackEvent, CallbackSpec};
+use flow_model::fairness::URGENT;
 use flow_model::graph::TaskIndex;
 use flow_model::ids::{AttemptId, CallbackId, DagId, TenantId};
 use flow_model::port::BrokerError;
@@ -126,12 +127,12 @@ fn offered(engine: &Engine, dag: DagId, row: &CallbackRow, now: Millis, at: Mill
     let kind = WorkKind::Callback { dag, payload: row.id.to_string(), try_number: row.try_number };
     let turn = (at <= now).then(|| engine.turn(&row.tenant));
     let attempt = engine.mint_attempt(now);
-    WorkRow { attempt, tenant: row.tenant.clone(), kind, turn, available_at: at, lease: None }
+    WorkRow { attempt, tenant: row.tenant.clone(), kind, turn, priority: URGENT, available_at: at, lease: None }
 }
 
 impl Handout<'_> {
     /// Running a callback.
-    pub(crate) async fn callback(&mut self, db: &mut Session, row: &WorkRow) -> Result<Option<Work>, StoreError> {
+    pub(crate) async fn callback(&self, db: &mut Session, row: &WorkRow) -> Result<Option<Work>, StoreError> {
         let WorkKind::Callback { dag, payload, try_number } = &row.kind else { return Ok(None) };
         let Ok(id) = payload.parse() else { return Ok(None) };
         let Some(callback) = callback::find(db, &row.tenant, id).await? else { return Ok(None) };

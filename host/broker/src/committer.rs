@@ -24,6 +24,7 @@ mod execute;
 use ask::Ask;
 pub(crate) use ask::Refusal;
 pub(crate) use claims::Share;
+pub(crate) use execute::returned;
 
 /// A task attempt begins.
 pub(crate) struct Start {

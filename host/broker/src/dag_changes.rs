@@ -7,11 +7,12 @@ use flow_store::dag::DagRow;
 use flow_store::{Session, StoreError, Tx, dag, dag_version, run};
 use serde_json::json;
 
+use crate::assets;
 use crate::audit;
+use crate::create::begin;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
 use crate::plan::Written;
-use crate::reshape::{Outcome, Reshape};
 use crate::schedules::next_run;
 
 /// How many waiting runs are begun, and how many runs deleted, between two looks.
@@ -30,13 +31,15 @@ impl LocalBroker {
             row.next = next_run(&version, last, now);
         }
         dag::put(&mut tx, &row).await?;
+        if !patch.is_paused {
+            assets::wake(&mut tx, &actor.tenant, id, now).await?;
+        }
         let mut written = Written::default();
         if !patch.is_paused {
             written = self.begin_waiting(&mut tx, &actor.tenant, id).await?;
         }
         audit::note(&mut tx, actor, now, "patch_dag", &json!({"dag_id": id, "is_paused": patch.is_paused})).await?;
-        tx.commit().await?;
-        self.written(written);
+        self.conclude(tx, written).await?;
         self.inner.engine.due.notify_one();
         self.dag(&actor.tenant, id).await
     }
@@ -50,8 +53,7 @@ impl LocalBroker {
                 return Ok(written);
             }
             for row in waiting {
-                let reshape = Reshape::load(db, &self.inner.engine, row).await?;
-                written.merge(reshape.settle(db, Outcome::Judged).await?);
+                written.merge(begin(db, &self.inner.engine, row).await?);
             }
         }
     }
@@ -74,6 +76,7 @@ impl LocalBroker {
             let mut tx = self.inner.store.begin("delete runs of DAG").await?;
             let runs = run::some_of_dag(&mut tx, tenant, id, ROUND).await?;
             if runs.is_empty() {
+                assets::forget(&mut tx, tenant, id, self.now()).await?;
                 dag::delete(&mut tx, tenant, id).await?;
                 dag_version::delete(&mut tx, tenant, id).await?;
                 audit::note(&mut tx, actor, self.now(), "delete_dag", &json!({"dag_id": id})).await?;

@@ -10,7 +10,9 @@ use flow_model::time::{Clock, Entropy, Millis};
 use flow_store::{Store, StoreError, work};
 use tokio::sync::Notify;
 
+use crate::admission::Memory;
 use crate::events::Events;
+use crate::past::GoneOn;
 use crate::versions::Versions;
 
 pub(crate) struct Engine {
@@ -20,11 +22,20 @@ pub(crate) struct Engine {
     pub(crate) lease: Duration,
     pub(crate) versions: Versions,
     pub(crate) events: Events,
+    /// What is remembered of limits.
+    pub(crate) limits: Memory,
+    /// DAGs whose runs may have waited for each other.
+    pub(crate) past: GoneOn,
     /// Something falls due earlier than the timekeeper knows.
     pub(crate) due: Notify,
     turns: Mutex<Turns>,
     log_seq: AtomicI64,
+    /// When everything was last looked at that only a lost hint would leave lying.
+    looked_at_all: AtomicI64,
 }
+
+/// How often everything is looked at that only a lost hint would leave lying.
+const SLOW_ROUND: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// An engine whose turns go on where those in the queue end.
@@ -51,9 +62,12 @@ impl Engine {
             lease,
             versions: Versions::default(),
             events: Events::default(),
+            limits: Memory::default(),
+            past: GoneOn::default(),
             due: Notify::new(),
             turns: Mutex::new(turns),
             log_seq: AtomicI64::new(begun),
+            looked_at_all: AtomicI64::new(i64::MIN),
         })
     }
 
@@ -73,6 +87,15 @@ impl Engine {
 
     pub(crate) fn mint_run(&self, now: Millis) -> RunKey {
         RunKey::mint(now, self.random())
+    }
+
+    /// Whether it is time to look at everything that only a lost hint would leave lying.
+    pub(crate) fn is_slow_round(&self, now: Millis) -> bool {
+        let is_due = now.since(Millis(self.looked_at_all.load(Ordering::Relaxed))) >= SLOW_ROUND;
+        if is_due {
+            self.looked_at_all.store(now.0, Ordering::Relaxed);
+        }
+        is_due
     }
 
     /// The place of the next piece of a log.

@@ -8,7 +8,7 @@ use flow_model::port::{Renewal, Report};
 use flow_model::time::Millis;
 use flow_model::work::{AttemptClaims, AttemptEnd, ErrorClass, Failure, Grant, Usage};
 use flow_store::StoreError;
-use flow_store::work::{self, Lease};
+use flow_store::work::{self, Lease, WorkKind};
 
 use crate::committer::{Cause, Finish, Refusal};
 use crate::local::LocalBroker;
@@ -55,7 +55,9 @@ impl LocalBroker {
             for row in expired {
                 match row.kind {
                     WorkKind::Task { .. } | WorkKind::Trigger { .. } => lost.push(self.lose(row.attempt)),
-                    WorkKind::Parse { .. } => failed.extend(self.lose_parse(row.attempt).await.err().as_ref().map(Refusal::from)),
+                    WorkKind::Parse { .. } => {
+                        failed.extend(self.lose_parse(row.attempt).await.err().as_ref().map(Refusal::from))
+                    }
                     WorkKind::Timetable { .. } => {
                         failed.extend(self.lose_timetable(row.attempt).await.err().as_ref().map(Refusal::from));
                     }

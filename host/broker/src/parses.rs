@@ -1,5 +1,6 @@
 //! Parse attempts: asking a module for its DAGs is work like any other.
 
+use flow_model::fairness::URGENT;
 use flow_model::ids::{AttemptId, ModuleName, TenantId};
 use flow_model::port::BrokerError;
 use flow_model::state::MAX_LOSSES;
@@ -39,7 +40,8 @@ impl Inner {
     ) -> Result<AttemptId, StoreError> {
         let attempt = self.engine.mint_attempt(now);
         let turn = Some(self.engine.turn(&tenant));
-        work::insert(db, &[WorkRow { attempt, tenant, kind, turn, available_at: now, lease: None }]).await?;
+        work::insert(db, &[WorkRow { attempt, tenant, kind, turn, priority: URGENT, available_at: now, lease: None }])
+            .await?;
         Ok(attempt)
     }
 }

@@ -36,11 +36,7 @@ impl LocalBroker {
                 return Ok(());
             }
             let written = create_due(&mut tx, engine, due, now).await?;
-            tx.commit().await?;
-            if written.offers {
-                self.inner.committer.stocked();
-            }
-            engine.events.publish(written.events);
+            self.conclude(tx, written).await?;
         }
     }
 }
@@ -88,7 +84,7 @@ fn scheduled_run(engine: &Engine, dag: &DagRow, version: &Arc<Version>, next: Ne
         run_id,
         version: version.id,
         state,
-        tally: Tally::new(&version.graph),
+        tally: Tally::default(),
         run_type: RunType::Scheduled,
         logical_date: Some(next.interval.start),
         interval: Some(next.interval),
@@ -99,6 +95,8 @@ fn scheduled_run(engine: &Engine, dag: &DagRow, version: &Arc<Version>, next: Ne
         end_date: None,
         triggered_by: TriggeredBy::Timetable,
         triggering_user: None,
+        timeout_at: timeout(version, state, now),
+        held: false,
     };
     Some(NewRun { row, version: Arc::clone(version), conf: None, note: None, owner: None })
 }
@@ -112,6 +110,19 @@ pub(crate) fn preview(version: &Version, last: Option<DataInterval>, now: Millis
 
 fn restriction(spec: &DagSpec) -> Restriction {
     Restriction { earliest: spec.start_date, latest: spec.end_date, catchup: spec.catchup }
+}
+
+/// When a run that begins now has taken too long.
+pub(crate) fn timeout(version: &Version, state: RunState, now: Millis) -> Option<Millis> {
+    let timeout = version.graph.spec().dagrun_timeout_ms.filter(|_| state == RunState::Running);
+    timeout.map(|timeout| now.after_ms(timeout))
+}
+
+/// The run that follows the one for `last`, none left out: whether it is due yet or not.
+pub(crate) fn following_run(version: &Version, last: Option<DataInterval>, now: Millis) -> Option<NextRun> {
+    let spec = version.graph.spec();
+    let schedule = Schedule::parse(spec.schedule.as_ref()?).ok()?;
+    schedule.next(last, Restriction { earliest: spec.start_date, latest: spec.end_date, catchup: true }, now)
 }
 
 /// When a DAG runs next after a run for `last`; `None` if it has no schedule or none is left.

@@ -13,7 +13,7 @@ mod limit;
 mod obstacle;
 mod standing;
 
-pub use limit::{DEFAULT_POOL, Limit, LimitKey, is_default_pool, limits_of};
+pub use limit::{DEFAULT_POOL, Limit, LimitKey, is_default_pool, limits_of, pools_of};
 pub use obstacle::{Obstacle, obstacles};
 pub use standing::{Standing, Standings};
 

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use crate::dag::{DagSpec, TaskSpec};
 use crate::ids::{GroupId, TaskId};
+use crate::state::Terminal;
 use crate::trigger_rule::{Expected, TriggerRule};
 
 mod awaited;
@@ -74,8 +75,10 @@ struct Facts {
     is_leaf: bool,
     /// The setups that stand before it besides its upstream, and have to succeed.
     setups: Vec<TaskIndex>,
-    /// Tasks that may wait for this setup alone.
+    /// Tasks that this setup stands before without being their upstream.
     setup_for: Vec<TaskIndex>,
+    /// Those of them that may wait for it alone.
+    setup_waited_for: Vec<TaskIndex>,
     /// Teardowns that wait for this task besides their upstream.
     torn_down_by: Vec<TaskIndex>,
     /// What this teardown waits for besides its upstream.
@@ -177,10 +180,12 @@ impl Graph {
         &self.facts(index).setups
     }
 
-    /// Tasks that are looked at when this one has ended although nothing is counted for them.
-    pub(crate) fn onlookers(&self, index: TaskIndex) -> impl Iterator<Item = TaskIndex> {
+    /// Tasks that are looked at when this one has ended although nothing is counted for them. A setup that succeeded concerns
+    /// only those who may wait for nothing else.
+    pub(crate) fn onlookers(&self, index: TaskIndex, how: Terminal) -> impl Iterator<Item = TaskIndex> {
         let facts = self.facts(index);
-        facts.setup_for.iter().chain(&facts.mapped_over_by).copied()
+        let behind = if how == Terminal::Success { &facts.setup_waited_for } else { &facts.setup_for };
+        behind.iter().chain(&facts.mapped_over_by).copied()
     }
 
     /// Teardowns that wait for this task besides their direct upstream.

@@ -107,6 +107,12 @@ pub fn backfill_run_id(logical_date: Millis) -> String {
     format!("backfill__{}", airflow_instant(logical_date))
 }
 
+/// The id of a run that was made at this instant because assets were updated, as Airflow writes it. The suffix keeps two of
+/// one instant apart.
+pub fn asset_triggered_run_id(at: Millis, suffix: u32) -> String {
+    format!("asset_triggered__{}_{suffix:08x}", airflow_instant(at))
+}
+
 /// An instant as Python's `isoformat` writes it: `+00:00`, and a fraction only where there is one.
 fn airflow_instant(at: Millis) -> String {
     match at.to_utc() {

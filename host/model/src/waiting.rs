@@ -198,7 +198,10 @@ mod tests {
         let spec = wait(WaitFor::Instant(Millis(5_000)));
         let span = (Millis(0), Millis(60_000));
         assert_eq!(look(&spec, span, None, &Sight::Time, Millis(1)), Look::Again(Millis(5_000)));
-        assert_eq!(look(&spec, span, None, &Sight::Time, Millis(5_000)), Look::Done(r#"{"at":"1970-01-01T00:00:05Z"}"#.into()));
+        assert_eq!(
+            look(&spec, span, None, &Sight::Time, Millis(5_000)),
+            Look::Done(r#"{"at":"1970-01-01T00:00:05Z"}"#.into())
+        );
         let short = (Millis(0), Millis(2_000));
         assert_eq!(look(&spec, short, None, &Sight::Time, Millis(1)), Look::Again(Millis(2_000)));
         assert_eq!(look(&spec, short, None, &Sight::Time, Millis(2_000)), Look::GivenUp);

@@ -9,10 +9,11 @@ use flow_model::graph::Graph;
 use flow_model::quota::{Policy, Quota};
 use serde_json::Value;
 
-const SNAPSHOTS: [&str; 9] = [
+const SNAPSHOTS: [&str; 10] = [
     "assets.json",
     "branching.json",
     "dags.json",
+    "examples.json",
     "groups.json",
     "limits.json",
     "mapping.json",

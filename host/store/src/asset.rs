@@ -112,6 +112,7 @@ pub struct Declared {
     /// Its URI.
     pub uri: AssetUri,
     /// Its group.
+    #[serde(rename = "asset_group")]
     pub group: String,
     /// One JSON object.
     pub extra: String,
@@ -119,8 +120,8 @@ pub struct Declared {
 
 const DECLARE: Batch = batch!(
     "INSERT INTO asset (tenant, name, uri, asset_group, extra, is_active, created_at, updated_at) \
-     SELECT $2, r.name, r.uri, r.\"group\", r.extra, false, $3, $3 FROM ",
-    rows(name text, uri text, group text, extra text),
+     SELECT $2, r.name, r.uri, r.asset_group, r.extra, false, $3, $3 FROM ",
+    rows(name text, uri text, asset_group text, extra text),
     " WHERE true ON CONFLICT (tenant, name) DO UPDATE SET uri = excluded.uri, asset_group = excluded.asset_group, \
      extra = excluded.extra, is_active = false, updated_at = excluded.updated_at \
      WHERE (asset.uri, asset.asset_group, asset.extra) <> (excluded.uri, excluded.asset_group, excluded.extra)"

@@ -59,9 +59,8 @@ pub struct DagLimits {
 
 impl From<&DagSpec> for DagLimits {
     fn from(spec: &DagSpec) -> Self {
-        let is_limited = |task: &TaskSpec| {
-            task.max_active_tis_per_dag.is_some() || task.max_active_tis_per_dagrun.is_some()
-        };
+        let is_limited =
+            |task: &TaskSpec| task.max_active_tis_per_dag.is_some() || task.max_active_tis_per_dagrun.is_some();
         Self {
             max_active_runs: spec.max_active_runs(),
             max_active_tasks: spec.max_active_tasks,

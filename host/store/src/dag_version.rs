@@ -122,14 +122,32 @@ const DIGEST_OF_PARSE: &str = "SELECT m.digest FROM work AS w JOIN module_versio
      AND m.module = w.module AND m.version = w.module_version WHERE w.attempt = $1 AND w.tenant = $2 \
      AND w.worker IS NOT NULL";
 
+const DIGEST_OF_DAG: &str = "SELECT v.digest FROM work AS w JOIN dag AS d ON d.tenant = w.tenant AND d.dag_id = w.dag_id \
+     JOIN dag_version AS v ON v.id = d.version WHERE w.attempt = $1 AND w.tenant = $2 AND w.worker IS NOT NULL";
+
+/// By what it is known which component an attempt runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunsFor {
+    /// By the version of its run.
+    Run,
+    /// By the module's version that it parses.
+    Module,
+    /// By the latest version of its DAG.
+    Dag,
+}
+
 /// The component that a leased attempt is to run.
 pub async fn digest_for(
     db: &mut Session,
     tenant: &TenantId,
     attempt: AttemptId,
-    parses: bool,
+    runs_for: RunsFor,
 ) -> Result<Option<Digest>, StoreError> {
-    let text = if parses { DIGEST_OF_PARSE } else { DIGEST_OF_TASK };
+    let text = match runs_for {
+        RunsFor::Run => DIGEST_OF_TASK,
+        RunsFor::Module => DIGEST_OF_PARSE,
+        RunsFor::Dag => DIGEST_OF_DAG,
+    };
     let attempt = attempt.to_string();
     let digest: Option<String> =
         on!(db, c => sqlx::query_scalar(text).bind(&attempt).bind(tenant.as_str()).fetch_optional(&mut *c).await)?;

@@ -3,9 +3,12 @@
 
 pub mod asset_events;
 pub mod assets;
+pub mod backfills;
+pub mod callbacks;
 pub mod dag_runs;
 pub mod dag_stats;
 pub mod dag_versions;
+pub mod dag_warnings;
 pub mod dags;
 pub mod jobs;
 pub mod task_instances;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flow_model::admission::{Rank, Standing, Standings, limits_of};
+use flow_model::admission::{Standing, Standings, limits_of};
 use flow_model::graph::TaskIndex;
 use flow_store::lane::{self, Entry, LaneKey, Shift};
 use flow_store::run::RunRow;
@@ -45,7 +45,7 @@ impl LaneChanges {
                 tenant: tenant.clone(),
                 lane,
                 limits,
-                rank: Rank::of(version.priority(task), run.run_type, run.logical_date, run.run_after),
+                rank: version.rank(run, task),
                 count: Standings::default(),
             });
             entry.count = entry.count.and(step);

@@ -1,6 +1,6 @@
 //! Counting runs anew: where a limit comes into being while task instances are under way, nobody has counted them yet.
 
-use flow_model::admission::{DEFAULT_POOL, Rank, Standings, limits_of};
+use flow_model::admission::{DEFAULT_POOL, Standings, limits_of};
 use flow_model::ids::{PoolName, TenantId};
 use flow_store::lane::{self, Entry};
 use flow_store::run::{self, RunRow};
@@ -34,7 +34,7 @@ async fn count_under(
         let version = engine.versions.get(db, tenant, run.version).await?;
         for (&lane, &count) in present.iter().filter(|(lane, _)| lane.run == run.key) {
             let limits = limits_of(&version.graph, lane.task, run.key, counted);
-            let rank = Rank::of(version.priority(lane.task), run.run_type, run.logical_date, run.run_after);
+            let rank = version.rank(run, lane.task);
             if !limits.is_empty() && count != Standings::default() {
                 entries.push(Entry { tenant: tenant.clone(), lane, limits, rank, count });
             }

@@ -21,8 +21,6 @@ pub(crate) struct Memory {
     counted: Mutex<HashMap<TenantId, (bool, Millis)>>,
     /// Who may have to be admitted although nothing is freed for them.
     overlooked: Mutex<BTreeSet<TenantId>>,
-    /// When all who wait were last looked at.
-    looked_at: Mutex<Option<Millis>>,
 }
 
 impl Memory {
@@ -64,15 +62,5 @@ impl Memory {
     /// Those who were passed over since the last call.
     pub(super) fn take_overlooked(&self) -> BTreeSet<TenantId> {
         std::mem::take(&mut *self.overlooked.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Whether it is time to look at all who wait; then somebody does, and it is not for a while.
-    pub(super) fn is_due(&self, now: Millis, every: Duration) -> bool {
-        let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = looked_at.is_none_or(|last| now.since(last) >= every);
-        if due {
-            *looked_at = Some(now);
-        }
-        due
     }
 }

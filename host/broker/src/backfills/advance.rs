@@ -52,8 +52,7 @@ impl LocalBroker {
         }
         let more = (left_out || wanted == ROUND) && !is_over;
         let written = step.finish(&mut tx, is_over).await?;
-        tx.commit().await?;
-        self.written(written);
+        self.conclude(tx, written).await?;
         Ok(more)
     }
 }

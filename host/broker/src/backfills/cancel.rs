@@ -36,8 +36,7 @@ impl LocalBroker {
             written.merge(self.end_cancelled(&mut tx, later).await?);
         }
         audit::note(&mut tx, actor, self.now(), "cancel_backfill", &json!({"backfill_id": id})).await?;
-        tx.commit().await?;
-        self.written(written);
+        self.conclude(tx, written).await?;
         self.backfill(&actor.tenant, id).await
     }
 

@@ -106,4 +106,3 @@ fn weigh(request: &Request) -> (Option<AttemptId>, usize) {
         Request::Claim(_) | Request::Stocked | Request::Return(_) => (None, 0),
     }
 }
-

@@ -263,7 +263,16 @@ fn described(end: AttemptEnd) -> Result<String, Refusal> {
     match end {
         AttemptEnd::Parsed { dags } => Ok(dags),
         AttemptEnd::Failed(failure) => Err(failed(failure)),
-        AttemptEnd::Success { .. } | AttemptEnd::Skipped { .. } => {
+        AttemptEnd::Success { .. }
+        | AttemptEnd::Branch { .. }
+        | AttemptEnd::ShortCircuit { .. }
+        | AttemptEnd::Skipped { .. }
+        | AttemptEnd::Deferred(_)
+        | AttemptEnd::Reschedule { .. }
+        | AttemptEnd::AwaitingInput { .. }
+        | AttemptEnd::Pending { .. }
+        | AttemptEnd::Fired { .. }
+        | AttemptEnd::NextRun(_) => {
             Err("the worker reported the end of a task where a parse was asked for".to_owned().into())
         }
     }

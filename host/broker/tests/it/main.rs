@@ -6,3 +6,4 @@ mod contract;
 mod reading;
 mod recovery;
 mod scheduling;
+mod slots;

@@ -1,9 +1,10 @@
 //! What can limit how many task instances run at once, and which of it a task is under.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::dag::{GroupSpec, TaskSpec};
+use crate::dag::{DagSpec, GroupSpec, TaskSpec};
 use crate::graph::{Graph, TaskIndex};
 use crate::ids::{DagId, GroupId, PoolName, RunKey, TaskId};
 
@@ -58,6 +59,20 @@ pub fn limits_of(graph: &Graph, task: TaskIndex, run: RunKey, counted: bool) -> 
         most(group.max_active_tis, &|| LimitKey::GroupInRun(run, group.group_id.clone()));
     }
     limits
+}
+
+/// The pools that the tasks of a DAG name, and the most slots that one of them takes; the default pool only where that is
+/// more than one.
+pub fn pools_of(dag: &DagSpec) -> BTreeMap<PoolName, u32> {
+    let mut pools: BTreeMap<PoolName, u32> = BTreeMap::new();
+    for task in dag.tasks.iter().filter(|task| task.pool.is_some() || task.pool_slots > 1) {
+        if let Some(pool) = pool_of(task, true) {
+            let most = pools.entry(pool).or_default();
+            *most = task.pool_slots.max(1).max(*most);
+        }
+    }
+    pools.retain(|pool, slots| !is_default_pool(pool) || *slots > 1);
+    pools
 }
 
 /// The pool whose slots are counted for the task.
@@ -179,6 +194,17 @@ mod tests {
                 format!("run-group:{run}/g 1 Some(2)"),
             ]
         );
+    }
+
+    #[test]
+    fn a_dag_names_each_pool_once() {
+        let dag = json!({"dag_id": "d", "tasks": [
+            {"task_id": "a", "function": "f", "pool": "db"}, {"task_id": "b", "function": "f", "pool": "db", "pool_slots": 3},
+            {"task_id": "c", "function": "f"}, {"task_id": "e", "function": "f", "pool": "default_pool"},
+        ]});
+        let spec: DagSpec = serde_json::from_value(dag).expect("a well-formed spec");
+        let pools: Vec<(String, u32)> = pools_of(&spec).into_iter().map(|(pool, slots)| (pool.into(), slots)).collect();
+        assert_eq!(pools, [("db".to_owned(), 3)]);
     }
 
     #[test]

@@ -54,13 +54,17 @@ impl Progress<'_> {
         for &to in self.graph.torn_down_by(at.task) {
             self.arrivals.push_back(Arrival { from: at, to, news: News::Done });
         }
-        for to in self.graph.onlookers(at.task) {
+        for to in self.graph.onlookers(at.task, how) {
             self.arrivals.push_back(Arrival { from: at, to, news: News::Look });
         }
     }
 
-    /// Tells everybody behind a task instance that had ended that it has come to rest.
+    /// Tells everybody behind a task instance that had ended that it has come to rest. While all is counted anew, it is about
+    /// to say so with its end.
     pub(super) fn announce_rest(&mut self, at: Instance) {
+        if self.rows.is_quiet() {
+            return;
+        }
         for &to in self.graph.downstream(at.task) {
             let news = News::Rests(self.passed_on(at, to));
             self.arrivals.push_back(Arrival { from: at, to, news });

@@ -1,7 +1,6 @@
 //! How a task instance says that it has ended, and what it decided with that.
 
 use super::{Instance, Progress, Skips};
-use crate::dag::Decides;
 use crate::graph::{MAX_MAP_LENGTH, TaskIndex};
 use crate::ids::AttemptId;
 use crate::state::{InvalidTransition, RetryPolicy, TaskEvent, Terminal};
@@ -143,25 +142,5 @@ impl Progress<'_> {
     fn short_circuit(&self, task: TaskIndex) -> Skips {
         let tasks = self.graph.downstream(task).iter().copied().filter(|&child| !self.graph.is_teardown(child)).collect();
         Skips { tasks, sweeps: self.graph.task(task).ignore_downstream_trigger_rules }
-    }
-
-    /// Whether the task said that it would decide in the way it did. One that did not is heard all the same, but whoever is
-    /// behind it did not know to wait for it.
-    pub fn is_announced(&self, task: TaskIndex, end: &AttemptEnd) -> bool {
-        let decides = match end {
-            AttemptEnd::Branch { .. } => Decides::Branch,
-            AttemptEnd::ShortCircuit { .. } => Decides::ShortCircuit,
-            AttemptEnd::Success { .. }
-            | AttemptEnd::Skipped { .. }
-            | AttemptEnd::Deferred(_)
-            | AttemptEnd::Reschedule { .. }
-            | AttemptEnd::AwaitingInput { .. }
-            | AttemptEnd::Pending { .. }
-            | AttemptEnd::Fired { .. }
-            | AttemptEnd::NextRun(_)
-            | AttemptEnd::Parsed { .. }
-            | AttemptEnd::Failed(_) => return true,
-        };
-        self.graph.decides(task) == Some(decides)
     }
 }

@@ -129,6 +129,10 @@ impl Rows {
         self.expansions.get_mut(&task)
     }
 
+    pub(super) fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
     /// From now on changes are not noted.
     pub(super) fn begin_quietly(&mut self) -> Before {
         self.is_quiet = true;

@@ -112,9 +112,7 @@ impl<'g> Progress<'g> {
             EndOfRun::TimedOut => TaskEvent::TimedOut,
         };
         self.run.tally.is_doomed = true;
-        if self.run.state == RunState::Queued {
-            self.run.state = RunState::Running;
-        }
+        self.run.state = RunState::Running;
         self.happen_to_all(&event, now, |_| true);
     }
 

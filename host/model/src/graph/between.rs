@@ -5,37 +5,52 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Graph, GraphError, MAX_EDGES, TaskIndex};
+use super::{Graph, GraphError, MAX_EDGES, Mapping, TaskIndex};
 use crate::trigger_rule::Patience;
 
 impl Graph {
     pub(super) fn note_between(&mut self) -> Result<(), GraphError> {
         let (mut walked, mut noted) = (0, 0);
         let setups: Vec<TaskIndex> = self.tasks().filter(|&task| self.is_setup(task)).collect();
-        for setup in setups {
+        for &setup in &setups {
             let behind = self.behind(setup);
             walked += behind.len();
-            let sealed = self.sealed(setup, &behind);
-            let teardowns: Vec<TaskIndex> =
-                self.downstream(setup).iter().copied().filter(|&task| self.is_teardown(task)).collect();
-            let mut covered = if teardowns.is_empty() { behind.clone() } else { BTreeSet::new() };
-            for teardown in teardowns {
-                let before = self.before(teardown, &behind);
-                if self.undoes(teardown, setup) {
-                    noted += before.len();
-                    self.note_scope(teardown, &before);
-                }
-                covered.extend(before);
-            }
-            noted += covered.len();
+            noted += self.note_covered(setup, &behind);
             if noted > MAX_EDGES || walked > 5 * MAX_EDGES {
                 return Err(GraphError::TooMuchBetween);
             }
-            for task in covered {
-                self.note_setup(setup, task, &sealed);
-            }
+        }
+        for setup in setups {
+            let sealed = self.sealed(setup, &self.behind(setup));
+            let covered = &self.facts[setup.usize()].setup_for;
+            let may_wait = covered.iter().copied().filter(|&task| !self.runs_after(task, &sealed)).collect();
+            self.facts[setup.usize()].setup_waited_for = may_wait;
         }
         Ok(())
+    }
+
+    /// Notes the tasks that a setup stands before, and what its teardowns wait for; answers how many that were.
+    fn note_covered(&mut self, setup: TaskIndex, behind: &BTreeSet<TaskIndex>) -> usize {
+        let teardowns = self.downstream(setup).iter().copied().filter(|&task| self.is_teardown(task));
+        let teardowns: Vec<TaskIndex> = teardowns.collect();
+        let mut covered = if teardowns.is_empty() { behind.clone() } else { BTreeSet::new() };
+        let mut noted = 0;
+        for teardown in teardowns {
+            let before = self.before(teardown, behind);
+            if self.undoes(teardown, setup) {
+                noted += before.len();
+                self.note_scope(teardown, &before);
+            }
+            covered.extend(before);
+        }
+        noted += covered.len();
+        for task in covered {
+            if !self.is_teardown(task) && !self.upstream(task).contains(&setup) {
+                self.facts[task.usize()].setups.push(setup);
+                self.facts[setup.usize()].setup_for.push(task);
+            }
+        }
+        noted
     }
 
     /// The tasks behind `start`.
@@ -96,14 +111,20 @@ impl Graph {
         sealed
     }
 
-    /// Whether the task cannot end before what seals `sealed` has.
-    pub(super) fn ends_after(&self, task: TaskIndex, sealed: &BTreeSet<TaskIndex>) -> bool {
+    /// Whether the task cannot end before what seals `sealed` has. Besides its rule, what it is mapped over can end it, and
+    /// setups before it, and decisions.
+    fn ends_after(&self, task: TaskIndex, sealed: &BTreeSet<TaskIndex>) -> bool {
         let mut parents = self.upstream(task).iter();
-        match self.rule(task).patience() {
-            Patience::Full => parents.any(|parent| sealed.contains(parent)),
-            Patience::ToRun | Patience::One => parents.all(|parent| sealed.contains(parent)),
+        let is_ruled_after = match self.rule(task).patience() {
+            Patience::Full => parents.clone().any(|parent| sealed.contains(parent)),
+            Patience::ToRun | Patience::One => parents.clone().all(|parent| sealed.contains(parent)),
             Patience::None => false,
-        }
+        };
+        let sources = self.mapping(task).map_or(&[][..], Mapping::sources);
+        let mut others = sources.iter().chain(self.setups_before(task));
+        is_ruled_after
+            && parents.all(|parent| !self.is_gate(*parent) || sealed.contains(parent))
+            && others.all(|other| sealed.contains(other))
     }
 
     /// Whether the task cannot run before what seals `sealed` has.
@@ -123,16 +144,6 @@ impl Graph {
                 self.facts[task.usize()].torn_down_by.push(teardown);
                 self.facts[teardown.usize()].scope.push(task);
             }
-        }
-    }
-
-    fn note_setup(&mut self, setup: TaskIndex, task: TaskIndex, sealed: &BTreeSet<TaskIndex>) {
-        if self.is_teardown(task) || self.upstream(task).contains(&setup) {
-            return;
-        }
-        self.facts[task.usize()].setups.push(setup);
-        if !self.runs_after(task, sealed) {
-            self.facts[setup.usize()].setup_for.push(task);
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod connections;
 pub mod dag_runs;
 pub mod dag_stats;
 pub mod dag_versions;
+pub mod dag_warnings;
 pub mod dags;
 mod dates;
 pub mod event_logs;

@@ -42,13 +42,13 @@ pub struct TaskTry {
     pub hostname: Option<String>,
     /// Always null: guests run as no user.
     pub unixname: Option<String>,
-    /// Always `default_pool`.
+    /// The pool whose slots it takes.
     pub pool: String,
-    /// Always 1.
+    /// How many it takes.
     pub pool_slots: u32,
     /// Always `default`.
     pub queue: Option<String>,
-    /// Always 1: tenants take turns.
+    /// How much it matters among those that wait for the same.
     pub priority_weight: Option<i64>,
     /// Always null: every task is a function of its module.
     pub operator: Option<String>,

@@ -8,8 +8,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use replay::member;
 use serde_json::Value;
 
+#[path = "../replay/mod.rs"]
+mod replay;
 mod retry;
 mod scheduling;
 mod timetables;
@@ -115,9 +118,4 @@ fn passes(name: &str, vectors: &[Value], check: Check) -> bool {
 fn is_left_out(vector: &Value) -> bool {
     let tags = vector["tags"].as_array().into_iter().flatten();
     tags.filter_map(Value::as_str).any(|tag| LEFT_OUT.contains(&tag))
-}
-
-/// The member `name` of a vector.
-fn member<T: serde::de::DeserializeOwned>(vector: &Value, name: &str) -> Result<T, String> {
-    serde_json::from_value(vector[name].clone()).map_err(|error| format!("{name}: {error}"))
 }

@@ -3,37 +3,13 @@
 //! Each vector is played in several orders, a fresh [`flow_model::advance::Progress`] for every event, which is handed only
 //! the rows that it asks for. The result has to be what Airflow came to, the same in every order.
 
-mod play;
-mod spec;
-mod store;
-
 use std::collections::BTreeSet;
 
-use flow_model::graph::Graph;
 use flow_model::trigger_rule::TriggerRule;
 use serde_json::Value;
 
 use super::member;
-use play::{Order, play};
-use spec::Vector;
-
-/// How everything ended: the states of the runs, and each task instance's run, id, index, state and number of tries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Outcome {
-    runs: Vec<String>,
-    instances: BTreeSet<(usize, String, i64, Option<String>, u32)>,
-}
-
-const ORDERS: &[Order] = &[
-    Order::Fifo,
-    Order::Lifo,
-    Order::Wave(1),
-    Order::Wave(2),
-    Order::Mixed(3),
-    Order::Mixed(4),
-    Order::Mixed(5),
-    Order::Mixed(6),
-];
+use super::replay::{ORDERS, Order, Outcome, Vector, difference, outcome, play};
 
 /// A vector whose result does not depend on the order.
 pub(super) fn check(vector: &Value) -> Result<(), String> {
@@ -115,25 +91,4 @@ fn differs_as_said(vector: &Vector, ours: &Outcome, theirs: &Outcome) -> bool {
     }
     let differing = ours.instances.symmetric_difference(&theirs.instances);
     !excused.is_empty() && differing.into_iter().all(|(run, id, ..)| excused.contains(&(*run, id.clone())))
-}
-
-fn outcome(value: &Value) -> Result<Outcome, String> {
-    let instances: Vec<Value> = member(value, "ti")?;
-    let instances = instances.iter().map(|row| {
-        let run = usize::try_from(member::<u64>(row, "run")?).map_err(|error| error.to_string())?;
-        Ok((run, member(row, "task_id")?, member(row, "map_index")?, member(row, "state")?, member(row, "try_number")?))
-    });
-    Ok(Outcome { runs: member(value, "run_states")?, instances: instances.collect::<Result<_, String>>()? })
-}
-
-fn difference(came: &Outcome, expected: &Outcome) -> String {
-    let surplus: Vec<_> = came.instances.difference(&expected.instances).collect();
-    let missing: Vec<_> = expected.instances.difference(&came.instances).collect();
-    format!("runs {:?} instead of {:?}; came {surplus:?}; expected {missing:?}", came.runs, expected.runs)
-}
-
-/// The graph of a DAG's JSON.
-fn graph(dag: Value) -> Result<Graph, String> {
-    let spec = serde_json::from_value(dag).map_err(|error| format!("the DAG: {error}"))?;
-    Graph::build(spec).map_err(|error| format!("the DAG: {error}"))
 }

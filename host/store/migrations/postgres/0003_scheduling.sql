@@ -29,6 +29,7 @@ CREATE TABLE task_instance_next (
     cpu_us BIGINT,
     wall_us BIGINT,
     peak_memory BIGINT,
+    item TEXT,
     map_label TEXT,
     note TEXT,
     PRIMARY KEY (run_key, task_index, map_index),
@@ -140,7 +141,8 @@ CREATE TABLE work_next (
     CHECK ((kind = 'parse') = (module IS NOT NULL)),
     CHECK ((module IS NULL) = (module_version IS NULL)),
     CHECK ((kind IN ('timetable', 'callback')) = (dag_id IS NOT NULL)),
-    CHECK ((kind = 'callback') = (payload IS NOT NULL)),
+    CHECK (payload IS NULL OR kind IN ('task', 'callback')),
+    CHECK (payload IS NOT NULL OR kind <> 'callback'),
     CHECK ((worker IS NULL) = (lease_until IS NULL)),
     CHECK (worker IS NULL OR turn IS NOT NULL)
 ) WITH (fillfactor = 70);

@@ -67,5 +67,5 @@ pub(crate) fn new_task(key: TaskKey, status: TaskStatus) -> NewTask {
 
 pub(crate) fn work(number: u128, of: &str, turn: Option<u64>) -> WorkRow {
     let kind = WorkKind::Task { key: task_key(number, 0), try_number: 1 };
-    WorkRow { attempt: attempt(number), tenant: tenant(of), kind, turn, available_at: NOW, lease: None }
+    WorkRow { attempt: attempt(number), tenant: tenant(of), kind, turn, priority: 0, available_at: NOW, lease: None }
 }

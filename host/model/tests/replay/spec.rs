@@ -11,17 +11,17 @@ use super::{graph, member};
 type Outcomes = BTreeMap<String, Vec<Value>>;
 
 /// One vector.
-pub(super) struct Vector {
-    pub(super) graph: Graph,
-    pub(super) fail_fast: bool,
-    pub(super) runs: usize,
+pub(crate) struct Vector {
+    pub(crate) graph: Graph,
+    pub(crate) fail_fast: bool,
+    pub(crate) runs: usize,
     outcomes: Vec<Outcomes>,
     dag: Value,
     undecided: BTreeSet<String>,
 }
 
 impl Vector {
-    pub(super) fn read(vector: &Value) -> Result<Self, String> {
+    pub(crate) fn read(vector: &Value) -> Result<Self, String> {
         let dag = dag(&vector["dag"])?;
         let runs = usize::try_from(member::<u64>(vector, "runs")?).map_err(|error| error.to_string())?;
         let second = if vector["outcomes_run1"].is_object() { member(vector, "outcomes_run1")? } else { Outcomes::new() };
@@ -36,7 +36,7 @@ impl Vector {
     }
 
     /// The same, where branches and short circuits in mapped groups decide nothing.
-    pub(super) fn without_decisions_in_mapped_groups(&self) -> Self {
+    pub(crate) fn without_decisions_in_mapped_groups(&self) -> Self {
         let inside = self.graph.tasks().filter(|&task| self.graph.mapped_group(task).is_some());
         Self {
             graph: graph(self.dag.clone()).expect("it was built before"),
@@ -49,7 +49,7 @@ impl Vector {
     }
 
     /// What a try of a task instance comes to. The last one given repeats.
-    pub(super) fn outcome(&self, run: usize, task: &str, map_index: Option<u32>, try_number: u32) -> Value {
+    pub(crate) fn outcome(&self, run: usize, task: &str, map_index: Option<u32>, try_number: u32) -> Value {
         let outcomes = &self.outcomes[run];
         let own = map_index.and_then(|index| outcomes.get(&format!("{task}:{index}")));
         let tries = own.or_else(|| outcomes.get(task));

@@ -9,15 +9,15 @@ use flow_model::state::Terminal;
 use flow_model::time::Millis;
 
 /// One run's rows.
-pub(super) struct Run {
-    pub(super) facts: RunFacts,
-    pub(super) nodes: BTreeMap<Instance, Node>,
-    pub(super) expansions: BTreeMap<TaskIndex, Expansion>,
+pub(crate) struct Run {
+    pub(crate) facts: RunFacts,
+    pub(crate) nodes: BTreeMap<Instance, Node>,
+    pub(crate) expansions: BTreeMap<TaskIndex, Expansion>,
 }
 
 /// A host without a clock or limits.
 #[derive(Default)]
-pub(super) struct Minting(u16);
+pub(crate) struct Minting(u16);
 
 impl Host for Minting {
     fn now(&self) -> Millis {
@@ -36,14 +36,14 @@ impl Host for Minting {
 }
 
 /// All runs of a vector.
-pub(super) struct Store<'g> {
-    pub(super) graph: &'g Graph,
-    pub(super) runs: Vec<Run>,
-    pub(super) host: Minting,
+pub(crate) struct Store<'g> {
+    pub(crate) graph: &'g Graph,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) host: Minting,
 }
 
 impl<'g> Store<'g> {
-    pub(super) fn new(graph: &'g Graph, runs: usize) -> Result<Self, String> {
+    pub(crate) fn new(graph: &'g Graph, runs: usize) -> Result<Self, String> {
         let mut store = Self { graph, runs: Vec::new(), host: Minting::default() };
         for at in 0..runs {
             let facts = RunFacts { has_past: at > 0, ..RunFacts::default() };
@@ -57,7 +57,7 @@ impl<'g> Store<'g> {
     }
 
     /// A run of which so much is in memory as these task instances need.
-    pub(super) fn progress(&self, run: usize, instances: &[Instance]) -> Progress<'g> {
+    pub(crate) fn progress(&self, run: usize, instances: &[Instance]) -> Progress<'g> {
         let mut progress = Progress::new(self.graph, self.runs[run].facts);
         let wanted: Vec<Wanted> = instances.iter().map(|&at| Wanted::Instance(at)).collect();
         self.hand_in(run, &wanted, &mut progress);
@@ -65,7 +65,7 @@ impl<'g> Store<'g> {
     }
 
     /// Follows what happened and keeps what came of it, in this run and in those after it.
-    pub(super) fn settle(&mut self, run: usize, mut progress: Progress<'g>) -> Result<(), String> {
+    pub(crate) fn settle(&mut self, run: usize, mut progress: Progress<'g>) -> Result<(), String> {
         let mut rounds = 0;
         while let Settled::Needs(wanted) = progress.settle(&mut self.host) {
             rounds += 1;
@@ -142,6 +142,34 @@ impl<'g> Store<'g> {
         }
         let expansions = changes.expansions.iter().map(|(task, expansion)| (*task, through_json(expansion)));
         run.expansions.extend(expansions);
+        Ok(())
+    }
+
+    /// Whether counting everything anew says what is kept. When nothing is under way any more, nothing must follow from it
+    /// either.
+    pub(crate) fn check_counts(&mut self) -> Result<(), String> {
+        for at in 0..self.runs.len() {
+            let is_over = self.runs[at].facts.tally.active == 0;
+            let run = &self.runs[at];
+            let nodes = run.nodes.iter().map(|(at, node)| (*at, node.clone()));
+            let expansions = run.expansions.iter().map(|(task, expansion)| (*task, *expansion));
+            let mut progress = Progress::of_everything(self.graph, run.facts, nodes, expansions);
+            progress.recount();
+            while let Settled::Needs(wanted) = if is_over { progress.settle(&mut self.host) } else { Settled::Done } {
+                self.hand_in(at, &wanted, &mut progress);
+            }
+            let changes = progress.into_changes();
+            let run = &self.runs[at];
+            let is_same = changes.changed.is_empty()
+                && changes.created.is_empty()
+                && changes.expansions.is_empty()
+                && changes.steps.is_empty()
+                && changes.run == run.facts;
+            if !is_same {
+                let before: Vec<_> = changes.changed.iter().map(|(at, _)| (at, run.nodes.get(at))).collect();
+                return Err(format!("counted anew:\n{changes:?}\nbefore:\n{before:?}\n{:?}", run.facts));
+            }
+        }
         Ok(())
     }
 }
