@@ -17,6 +17,7 @@ use crate::timetable::Schedule;
 use crate::uses::{Uses, is_origin_pattern};
 
 mod aftermath;
+mod limits;
 mod words;
 
 /// Why a description is refused: one sentence for the module's owner that names the DAG, the reason and what to do.
@@ -110,6 +111,7 @@ fn without_place(error: &serde_json::Error) -> String {
 fn check(spec: &DagSpec, quota: &Quota, policy: &Policy) -> Result<(), String> {
     words::check(spec)?;
     aftermath::check(spec)?;
+    limits::check(spec)?;
     let tasks = u64::try_from(spec.tasks.len()).unwrap_or(u64::MAX);
     if tasks > quota.tasks_per_dag {
         return Err(format!("it has {tasks} tasks; at most {} are allowed", quota.tasks_per_dag));
@@ -129,12 +131,15 @@ fn check(spec: &DagSpec, quota: &Quota, policy: &Policy) -> Result<(), String> {
 fn check_task(task: &TaskSpec, policy: &Policy) -> Result<(), String> {
     words::check_task(task)?;
     aftermath::check_task(task)?;
+    limits::check_task(task)?;
     match &task.native {
         None if !is_label(&task.function, MAX_NAME) => {
             return Err("its function is not valid: use 1 to 250 bytes without control characters".to_owned());
         }
         Some(_) if !task.function.is_empty() => {
-            return Err("it has a function, and something that the host does in its place; leave one of them out".to_owned());
+            return Err(
+                "it has a function, and something that the host does in its place; leave one of them out".to_owned()
+            );
         }
         None | Some(_) => {}
     }

@@ -15,11 +15,6 @@ const MAX_INTERVAL_MS: u64 = 400 * DAY_MS;
 const MAX_AVERAGED: u32 = 1_000;
 
 pub(super) fn check(dag: &DagSpec) -> Result<(), String> {
-    for (what, limit) in [("max_active_runs", dag.max_active_runs), ("max_active_tasks", dag.max_active_tasks)] {
-        if limit == Some(0) {
-            return Err(format!("its {what} is 0, so that nothing of it would ever run; use at least 1"));
-        }
-    }
     if let Some(timeout) = dag.dagrun_timeout_ms {
         at_most("dagrun_timeout_ms", timeout, MAX_SPAN_MS)?;
         if timeout == 0 {

@@ -150,6 +150,14 @@ fn what_follows_from_runs_and_tasks_is_checked() {
             dag(&json!({"max_active_runs": 0})),
             r#"DAG "d": its max_active_runs is 0, so that nothing of it would ever run; use at least 1"#,
         ),
+        (
+            dag(&json!({"groups": [{"group_id": "g", "max_active_tis": 0}]})),
+            r#"DAG "d": group "g": its max_active_tis is 0, so that nothing of it would ever run; use at least 1"#,
+        ),
+        (
+            with_task(&json!({"pool_slots": 0})),
+            r#"DAG "d": task "t": its pool_slots is 0, so that nothing of it would ever run; use at least 1"#,
+        ),
         (dag(&json!({"dagrun_timeout_ms": 0})), r#"DAG "d": its dagrun_timeout_ms is 0; leave it out for none"#),
         (
             dag(&json!({"callbacks": [{"on": "on_retry", "function": "f"}]})),
