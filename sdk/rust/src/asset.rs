@@ -31,15 +31,14 @@ use std::ops::{BitAnd, BitOr};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
+use crate::spec::Object;
+
 /// Data that tasks update and that runs are made for, by its name within the tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asset {
     pub(crate) name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     uri: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<String>,
-    #[serde(skip_serializing_if = "Value::is_null")]
     extra: Value,
 }
 
@@ -67,6 +66,18 @@ impl Asset {
         Self { extra: extra.into(), ..self }
     }
 
+    /// As the host reads it.
+    pub(crate) fn json(&self) -> Value {
+        let mut said = described(&self.name, self.group.as_deref());
+        if let Some(uri) = &self.uri {
+            said.set("uri", uri.as_str());
+        }
+        if !self.extra.is_null() {
+            said.set("extra", self.extra.clone());
+        }
+        said.into()
+    }
+
     /// Whether there is more to say of it than its name.
     fn is_described(&self) -> bool {
         self.uri.is_some() || self.group.is_some() || !self.extra.is_null()
@@ -74,10 +85,9 @@ impl Asset {
 }
 
 /// A name under which a task updates assets that it finds only while it runs, and for which runs are made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alias {
     name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<String>,
 }
 
@@ -94,6 +104,22 @@ impl Alias {
     }
 }
 
+impl Alias {
+    /// As the host reads it.
+    pub(crate) fn json(&self) -> Value {
+        described(&self.name, self.group.as_deref()).into()
+    }
+}
+
+fn described(name: &str, group: Option<&str>) -> Object {
+    let mut said = Object::default();
+    said.set("name", name);
+    if let Some(group) = group {
+        said.set("group", group);
+    }
+    said
+}
+
 /// What a task updates or reads: an [`Asset`], which can be given by its name alone, or an [`Alias`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outlet {
@@ -104,7 +130,7 @@ pub enum Outlet {
 }
 
 impl Outlet {
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Asset(asset) => &asset.name,
             Self::Alias(alias) => &alias.name,
@@ -128,11 +154,6 @@ impl From<&str> for Outlet {
     fn from(name: &str) -> Self {
         Self::Asset(asset(name))
     }
-}
-
-/// The names of outlets: a task's own description has no more of them.
-pub(crate) fn names<S: Serializer>(outlets: &[Outlet], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(outlets.iter().map(Outlet::name))
 }
 
 /// What a DAG has to declare because its tasks and its schedule name it: each asset and alias once.

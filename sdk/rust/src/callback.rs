@@ -18,38 +18,12 @@
 //! }
 //! ```
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::runtime::{self, Bound};
+use crate::spec::Object;
 use crate::{Error, Result};
-
-/// What a callback follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) enum On {
-    #[serde(rename = "on_execute")]
-    Execute,
-    #[serde(rename = "on_success")]
-    Success,
-    #[serde(rename = "on_failure")]
-    Failure,
-    #[serde(rename = "on_retry")]
-    Retry,
-    #[serde(rename = "on_skipped")]
-    Skipped,
-}
-
-/// A callback as the host reads it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct CallbackSpec {
-    pub(crate) on: On,
-    pub(crate) function: &'static str,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub(crate) arguments: Value,
-    #[serde(skip_serializing_if = "crate::spec::is_default")]
-    pub(crate) retries: u32,
-}
 
 /// A callback and what it is given: the call of a function marked [`#[callback]`](crate::callback).
 #[derive(Debug, Clone)]
@@ -72,9 +46,15 @@ impl Callback {
         Self { retries: count, ..self }
     }
 
-    pub(crate) fn spec(self, on: On) -> Result<CallbackSpec> {
+    /// As the host reads it.
+    pub(crate) fn json(self, on: &str) -> Result<Value> {
         let Bound { name, arguments } = self.call?;
-        Ok(CallbackSpec { on, function: name, arguments, retries: self.retries })
+        let mut said = Object::default();
+        said.set("on", on);
+        said.set("function", name);
+        said.set_unless_default("arguments", arguments);
+        said.set_unless_default("retries", self.retries);
+        Ok(said.into())
     }
 }
 

@@ -2,36 +2,34 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::runtime::Bound;
+use crate::spec::Object;
 use crate::{Callback, Result, Timestamp, dag};
 
-/// A deadline as the host reads it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct DeadlineSpec {
-    #[serde(skip_serializing_if = "String::is_empty")]
-    name: String,
-    reference: Reference,
-    interval_ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    callback: Option<&'static str>,
-    #[serde(skip_serializing_if = "crate::spec::is_default")]
-    retries: u32,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    arguments: Value,
+/// From when the time counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reference {
+    LogicalDate,
+    QueuedAt,
+    Start,
+    Fixed(Timestamp),
+    AverageRuntime { max_runs: u32, min_runs: u32 },
 }
 
-/// From when the time counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Reference {
-    DagrunLogicalDate,
-    DagrunQueuedAt,
-    Start,
-    FixedDatetime(Timestamp),
-    AverageRuntime { max_runs: u32, min_runs: u32 },
+impl From<Reference> for Value {
+    fn from(reference: Reference) -> Self {
+        match reference {
+            Reference::LogicalDate => "dagrun_logical_date".into(),
+            Reference::QueuedAt => "dagrun_queued_at".into(),
+            Reference::Start => "start".into(),
+            Reference::Fixed(instant) => json!({ "fixed_datetime": instant.to_string() }),
+            Reference::AverageRuntime { max_runs, min_runs } => {
+                json!({ "average_runtime": { "max_runs": max_runs, "min_runs": min_runs } })
+            }
+        }
+    }
 }
 
 /// By when something has to be done, and what runs if it is not. What is late goes on nevertheless.
@@ -53,12 +51,12 @@ impl Deadline {
 
     /// So long after the run's logical date.
     pub fn after_logical_date(span: Duration) -> Self {
-        Self::new(Reference::DagrunLogicalDate, dag::millis(span))
+        Self::new(Reference::LogicalDate, dag::millis(span))
     }
 
     /// So long after the run was queued.
     pub fn after_queued(span: Duration) -> Self {
-        Self::new(Reference::DagrunQueuedAt, dag::millis(span))
+        Self::new(Reference::QueuedAt, dag::millis(span))
     }
 
     /// So long after the run began, or after the task, or the group's first task, could run.
@@ -68,7 +66,7 @@ impl Deadline {
 
     /// At this instant.
     pub fn at(instant: Timestamp) -> Self {
-        Self::new(Reference::FixedDatetime(instant), 0)
+        Self::new(Reference::Fixed(instant), 0)
     }
 
     /// So much longer after the run was queued than successful runs took on average: the latest `max_runs` of them. There
@@ -87,15 +85,18 @@ impl Deadline {
         Self { callback: Some(callback), ..self }
     }
 
-    pub(crate) fn spec(self) -> Result<DeadlineSpec> {
-        let Self { name, reference, interval_ms, callback } = self;
-        let (callback, retries, arguments) = match callback {
-            Some(Callback { call, retries }) => {
-                let Bound { name, arguments } = call?;
-                (Some(name), retries, arguments)
-            }
-            None => (None, 0, Value::Null),
-        };
-        Ok(DeadlineSpec { name, reference, interval_ms, callback, retries, arguments })
+    /// As the host reads it.
+    pub(crate) fn json(self) -> Result<Value> {
+        let mut said = Object::default();
+        said.set_unless_default("name", self.name);
+        said.set("reference", self.reference);
+        said.set("interval_ms", self.interval_ms);
+        if let Some(Callback { call, retries }) = self.callback {
+            let Bound { name, arguments } = call?;
+            said.set("callback", name);
+            said.set_unless_default("arguments", arguments);
+            said.set_unless_default("retries", retries);
+        }
+        Ok(said.into())
     }
 }

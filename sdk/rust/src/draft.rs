@@ -1,12 +1,15 @@
 //! A DAG while its function draws it: tasks by the order of their calls, and the groups around them.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
+
+use crate::asset::Outlet;
 use crate::group::Factor;
 use crate::input::Supply;
 use crate::runtime;
-use crate::spec::{self, Argument, GroupSettings, MapSource, Native, Settings, Teardown};
+use crate::spec::{Argument, MapSource, Object, named};
 use crate::{Error, Result};
 
 thread_local! {
@@ -14,8 +17,7 @@ thread_local! {
     static CURRENT: RefCell<Option<Draft>> = const { RefCell::new(None) };
 }
 
-/// The tasks and groups of a DAG while they are drawn. They name each other by the order of their calls, because an id
-/// can still be given.
+/// The tasks and groups of a DAG while they are drawn.
 #[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct Draft {
@@ -29,16 +31,33 @@ pub struct Draft {
 /// One task of the draft.
 #[derive(Debug)]
 pub(crate) struct Call {
+    /// The id, unless one is given.
     name: String,
     pub(crate) id: Option<String>,
-    function: Option<&'static str>,
-    pub(crate) native: Option<Native>,
-    arguments: Vec<Argument<usize>>,
-    expand_kwargs: Option<MapSource<usize>>,
+    arguments: Vec<Argument>,
+    expand_kwargs: Option<MapSource>,
     pub(crate) depends_on: Vec<usize>,
     group: Option<usize>,
-    pub(crate) teardown: Option<Teardown<usize>>,
-    pub(crate) settings: Settings,
+    pub(crate) is_setup: bool,
+    pub(crate) teardown: Option<Teardown>,
+    pub(crate) inlets: Vec<Outlet>,
+    pub(crate) outlets: Vec<Outlet>,
+    /// What else there is to say of it.
+    pub(crate) settings: Object,
+}
+
+/// What a teardown undoes.
+#[derive(Debug, Default)]
+pub(crate) struct Teardown {
+    pub(crate) setups: Vec<usize>,
+    pub(crate) on_failure_fail_dagrun: bool,
+}
+
+/// What a task that waits says of it.
+pub(crate) enum Waits<'a> {
+    Sensor(&'a mut Value),
+    Wait(&'a mut Value),
+    Question(&'a mut Value),
 }
 
 /// One group of the draft.
@@ -46,8 +65,17 @@ pub(crate) struct Call {
 pub(crate) struct GroupDraft {
     id: String,
     parent: Option<usize>,
-    expand: Vec<(&'static str, MapSource<usize>)>,
-    pub(crate) settings: GroupSettings,
+    expand: Vec<(&'static str, MapSource)>,
+    /// What else there is to say of it.
+    pub(crate) settings: Object,
+}
+
+/// What was drawn.
+pub(crate) struct Drawn {
+    pub(crate) groups: Vec<Value>,
+    pub(crate) tasks: Vec<Value>,
+    /// What the tasks read and update.
+    pub(crate) outlets: Vec<Outlet>,
 }
 
 impl Draft {
@@ -81,13 +109,13 @@ impl Draft {
     }
 
     /// What was given, unless that is a mistake.
-    fn accept<T>(&mut self, given: Result<T>, what: impl FnOnce() -> String) -> Option<T> {
+    pub(crate) fn accept<T>(&mut self, given: Result<T>, what: impl FnOnce() -> String) -> Option<T> {
         given.map_err(|error| self.refuse(Error::fail(format_args!("{}: {error}", what())))).ok()
     }
 
     /// Draws a call of `task`.
     pub(crate) fn draw(&mut self, task: &'static runtime::Task, inputs: Vec<Result<Supply>>) -> usize {
-        let index = self.add(task.id.to_owned(), Some(task.name), None);
+        let index = self.add(task.id, "function", task.name.into());
         for (input, parameter) in inputs.into_iter().zip(task.parameters) {
             let what = || format!("argument `{parameter}` of task `{}` cannot be serialised", task.id);
             let Some(Supply { argument, kwargs }) = self.accept(input, what) else { continue };
@@ -112,24 +140,22 @@ impl Draft {
         index
     }
 
-    /// Draws something that the host does itself.
-    pub(crate) fn draw_native(&mut self, name: &str, native: Result<Native>) -> usize {
-        let native = self.accept(native, || format!("task `{name}`"));
-        self.add(name.to_owned(), None, native)
-    }
-
-    fn add(&mut self, name: String, function: Option<&'static str>, native: Option<Native>) -> usize {
+    /// Draws a task. `what` runs it: a `function`, or something `native` of the host.
+    pub(crate) fn add(&mut self, name: &str, what: &str, value: Value) -> usize {
+        let mut settings = Object::default();
+        settings.set(what, value);
         self.calls.push(Call {
-            name,
+            name: name.to_owned(),
             id: None,
-            function,
-            native,
             arguments: Vec::new(),
             expand_kwargs: None,
             depends_on: Vec::new(),
             group: self.open,
+            is_setup: false,
             teardown: None,
-            settings: Settings::default(),
+            inlets: Vec::new(),
+            outlets: Vec::new(),
+            settings,
         });
         self.calls.len() - 1
     }
@@ -142,7 +168,7 @@ impl Draft {
             sources.extend(source.map(|source| (name, source)));
         }
         let outer = self.open;
-        self.groups.push(GroupDraft { id, parent: outer, expand: sources, settings: GroupSettings::default() });
+        self.groups.push(GroupDraft { id, parent: outer, expand: sources, settings: Object::default() });
         let index = self.groups.len() - 1;
         self.open = Some(index);
         (index, outer)
@@ -172,44 +198,33 @@ impl Draft {
     /// group, so in its place stand the tasks that it follows, other than its setups.
     pub(crate) fn leaves(&self, group: usize) -> Vec<usize> {
         let workers: Vec<(usize, &Call)> = self.members(group).filter(|(_, call)| call.teardown.is_none()).collect();
-        let followed: HashSet<usize> = workers.iter().flat_map(|(_, call)| call.upstream()).collect();
-        let is_last = |&(index, call): &(usize, &Call)| {
-            !followed.contains(&index) && (!call.settings.setup || workers.iter().all(|(_, call)| call.settings.setup))
-        };
+        let followed: BTreeSet<usize> = workers.iter().flat_map(|(_, call)| call.upstream()).collect();
+        let are_setups = workers.iter().all(|(_, call)| call.is_setup);
+        let is_last = |(index, call): &(usize, &Call)| !followed.contains(index) && (!call.is_setup || are_setups);
         workers.iter().filter(|worker| is_last(worker)).map(|(index, _)| *index).collect()
     }
 
     /// The groups and tasks by their ids, or the first mistake.
-    pub(crate) fn finish(self) -> Result<(Vec<spec::Group>, Vec<spec::Task>)> {
+    pub(crate) fn finish(self) -> Result<Drawn> {
         if let Some(error) = self.error {
             return Err(error);
         }
         let group_ids = self.group_ids();
         let ids = self.ids(&group_ids);
-        let name = |index: usize| ids[index].clone();
-        let group_name = |index: usize| group_ids[index].clone();
-        let groups = self.groups.into_iter().zip(&group_ids).map(|(group, id)| spec::Group {
-            id: id.clone(),
-            parent: group.parent.map(group_name),
-            expand: group
-                .expand
-                .into_iter()
-                .map(|(name_of_item, source)| spec::GroupItem { name: name_of_item, over: source.map(name) })
-                .collect(),
-            settings: group.settings,
-        });
-        let tasks = self.calls.into_iter().zip(&ids).map(|(call, id)| spec::Task {
-            id: id.clone(),
-            function: call.function,
-            native: call.native,
-            arguments: call.arguments.into_iter().map(|argument| argument.map(name)).collect(),
-            expand_kwargs: call.expand_kwargs.map(|source| source.map(name)),
-            depends_on: call.depends_on.into_iter().map(name).collect(),
-            group: call.group.map(group_name),
-            teardown: call.teardown.map(|teardown| teardown.map(name)),
-            settings: call.settings,
-        });
-        Ok((groups.collect(), tasks.collect()))
+        let groups =
+            self.groups.into_iter().zip(&group_ids).map(|(group, id)| group.json(id, &group_ids, &ids)).collect();
+        let mut outlets = Vec::new();
+        let mut tasks = Vec::with_capacity(ids.len());
+        for (mut call, id) in self.calls.into_iter().zip(&ids) {
+            for (key, named) in
+                [("inlets", std::mem::take(&mut call.inlets)), ("outlets", std::mem::take(&mut call.outlets))]
+            {
+                call.settings.set_list(key, named.iter().map(Outlet::name));
+                outlets.extend(named);
+            }
+            tasks.push(call.json(id, &group_ids, &ids));
+        }
+        Ok(Drawn { groups, tasks, outlets })
     }
 
     /// Every group's id, with those of the groups around it, numbered where it is given again.
@@ -243,7 +258,7 @@ fn inside(group: Option<&str>, id: &str) -> String {
 
 /// How often each id was given.
 #[derive(Default)]
-struct Numbers(HashMap<String, u32>);
+struct Numbers(BTreeMap<String, u32>);
 
 impl Numbers {
     fn distinguish(&mut self, id: String) -> String {
@@ -254,25 +269,69 @@ impl Numbers {
     }
 }
 
+impl GroupDraft {
+    fn json(self, id: &str, groups: &[String], tasks: &[String]) -> Value {
+        let mut said = self.settings;
+        said.set("group_id", id);
+        if let Some(parent) = self.parent {
+            said.set("parent", groups[parent].as_str());
+        }
+        let lists = self.expand.into_iter().map(|(name, source)| json!({ "name": name, "over": source.json(tasks) }));
+        said.set_list("expand", lists);
+        said.into()
+    }
+}
+
 impl Call {
     /// What people would call it by now.
     pub(crate) fn shown(&self) -> &str {
         self.id.as_ref().unwrap_or(&self.name)
     }
 
+    /// What it says of its waiting, if it waits.
+    pub(crate) fn waits(&mut self) -> Option<Waits<'_>> {
+        if self.settings.0.contains_key("sensor") {
+            return self.settings.0.get_mut("sensor").map(Waits::Sensor);
+        }
+        let (kind, said) = self.settings.0.get_mut("native")?.as_object_mut()?.iter_mut().next()?;
+        match kind.as_str() {
+            "wait" => Some(Waits::Wait(said)),
+            "human_input" => Some(Waits::Question(said)),
+            _ => None,
+        }
+    }
+
     /// Every task that it follows.
     fn upstream(&self) -> Vec<usize> {
         let mut upstream = self.depends_on.clone();
         for argument in &self.arguments {
-            match argument {
-                Argument::Output(task) => upstream.push(*task),
-                Argument::Outputs(tasks) => upstream.extend(tasks),
-                Argument::Expand(source) => source.collect(&mut upstream),
-                Argument::Literal(_) | Argument::Conf(_) | Argument::Keyword(_) | Argument::GroupItem(_) => {}
-            }
+            argument.collect(&mut upstream);
         }
-        self.expand_kwargs.iter().for_each(|source| source.collect(&mut upstream));
+        if let Some(source) = &self.expand_kwargs {
+            source.collect(&mut upstream);
+        }
         upstream.extend(self.teardown.iter().flat_map(|teardown| &teardown.setups));
         upstream
+    }
+
+    fn json(self, id: &str, groups: &[String], tasks: &[String]) -> Value {
+        let mut said = self.settings;
+        said.set("task_id", id);
+        said.set_list("arguments", self.arguments.into_iter().map(|argument| argument.json(tasks)));
+        said.set_list("depends_on", named(&self.depends_on, tasks));
+        if let Some(source) = self.expand_kwargs {
+            said.set("expand_kwargs", source.json(tasks));
+        }
+        if let Some(group) = self.group {
+            said.set("group", groups[group].as_str());
+        }
+        said.set_unless_default("setup", self.is_setup);
+        if let Some(Teardown { setups, on_failure_fail_dagrun }) = self.teardown {
+            let mut teardown = Object::default();
+            teardown.set_list("setups", named(&setups, tasks));
+            teardown.set_unless_default("on_failure_fail_dagrun", on_failure_fail_dagrun);
+            said.set("teardown", teardown);
+        }
+        said.into()
     }
 }

@@ -104,7 +104,7 @@ fn unfinished(error: Error) -> Result<tasks::Outcome, types::Failure> {
         Ending::Retry | Ending::Fail => Err(error.into()),
         Ending::Skip => Ok(tasks::Outcome::Skipped(error.message)),
         Ending::Ask(asked) => {
-            let form = json(&asked.form)?;
+            let form = asked.form.to_string();
             Ok(tasks::Outcome::AwaitingInput(tasks::Question { form, resume_key: Some(asked.resume_key) }))
         }
         Ending::Defer(deferred) => {

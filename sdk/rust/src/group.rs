@@ -91,28 +91,28 @@ impl<R> Group<R> {
 
     /// What it is for.
     pub fn tooltip(self, text: impl Into<String>) -> Self {
-        self.set(|group| group.settings.tooltip = Some(text.into()))
+        self.set(|group| group.settings.set("tooltip", text.into()))
     }
 
     /// How often the group as a whole is tried again after a task of it failed for good.
     pub fn retries(self, count: u32) -> Self {
-        self.set(|group| group.settings.retries = count)
+        self.set(|group| group.settings.set("retries", count))
     }
 
     /// The pause before that.
     pub fn retry_delay(self, delay: Duration) -> Self {
-        self.set(|group| group.settings.retry_delay_ms = dag::millis(delay))
+        self.set(|group| group.settings.set("retry_delay_ms", dag::millis(delay)))
     }
 
     /// How many of its task instances may be active in one run.
     pub fn max_active(self, count: u32) -> Self {
-        self.set(|group| group.settings.max_active_tis = Some(count))
+        self.set(|group| group.settings.set("max_active_tis", count))
     }
 
     /// By when it has to be done. There can be several.
     pub fn deadline(self, deadline: Deadline) -> Self {
-        Draft::with(|draft| match deadline.spec() {
-            Ok(spec) => draft.group(self.index).settings.deadlines.push(spec),
+        Draft::with(|draft| match deadline.json() {
+            Ok(said) => draft.group(self.index).settings.push("deadlines", said),
             Err(error) => draft.refuse(error),
         });
         self
@@ -147,7 +147,7 @@ impl<T, R: Input<T>> Input<T> for Group<R> {
 
 /// One list of a mapped group: the name of its elements, and where they come from.
 #[doc(hidden)]
-pub type Factor = (&'static str, Result<MapSource<usize>>);
+pub type Factor = (&'static str, Result<MapSource>);
 
 /// What a mapped group runs for: a [`Source`], or a pair of them.
 pub trait Elements {
@@ -201,7 +201,7 @@ macro_rules! supplies {
             type Shape = Single;
 
             fn into_argument(self) -> Result<Supply> {
-                Ok(Argument::GroupItem(self.name.to_owned()).into())
+                Ok(Argument::GroupItem(self.name).into())
             }
         }
     };

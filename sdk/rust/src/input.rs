@@ -29,12 +29,12 @@ pub trait Input<T> {
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Supply {
-    pub(crate) argument: Argument<usize>,
-    pub(crate) kwargs: Option<MapSource<usize>>,
+    pub(crate) argument: Argument,
+    pub(crate) kwargs: Option<MapSource>,
 }
 
-impl From<Argument<usize>> for Supply {
-    fn from(argument: Argument<usize>) -> Self {
+impl From<Argument> for Supply {
+    fn from(argument: Argument) -> Self {
         Self { argument, kwargs: None }
     }
 }
@@ -86,7 +86,7 @@ macro_rules! supplies {
             type Shape = Single;
 
             fn into_argument(self) -> Result<Supply> {
-                let argument: fn(Self) -> Result<Argument<usize>> = $argument;
+                let argument: fn(Self) -> Result<Argument> = $argument;
                 argument(self).map(Supply::from)
             }
         }
@@ -104,6 +104,6 @@ supplies!([T] &[Output<T>] => Vec<T>, Vec<Option<T>>; |list| all(list));
 supplies!([T, const N: usize] [Output<T>; N] => Vec<T>, Vec<Option<T>>; |list| all(&list));
 
 #[expect(clippy::unnecessary_wraps, reason = "the other ways to supply an argument can fail")]
-fn all<T>(outputs: &[Output<T>]) -> Result<Argument<usize>> {
+fn all<T>(outputs: &[Output<T>]) -> Result<Argument> {
     Ok(Argument::Outputs(outputs.iter().map(|output| output.index()).collect()))
 }

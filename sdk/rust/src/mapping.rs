@@ -83,7 +83,7 @@ pub trait Source {
     type Item;
 
     #[doc(hidden)]
-    fn into_source(self) -> Result<MapSource<usize>>;
+    fn into_source(self) -> Result<MapSource>;
 }
 
 /// A source that is known when the DAG is drawn, or that names the task which returns it.
@@ -92,8 +92,8 @@ macro_rules! source {
         impl<$($generics)*> Source for $given {
             type Item = $item;
 
-            fn into_source(self) -> Result<MapSource<usize>> {
-                let source: fn(Self) -> Result<MapSource<usize>> = $source;
+            fn into_source(self) -> Result<MapSource> {
+                let source: fn(Self) -> Result<MapSource> = $source;
                 source(self)
             }
         }
@@ -110,7 +110,7 @@ source!([T] &Output<Vec<T>> => T; |output| Ok(MapSource::Output(output.index()))
 source!([K, V] Output<BTreeMap<K, V>> => (K, V); |output| Ok(MapSource::Output(output.index())));
 source!([K, V] Output<HashMap<K, V>> => (K, V); |output| Ok(MapSource::Output(output.index())));
 
-fn literal(list: &(impl Serialize + ?Sized)) -> Result<MapSource<usize>> {
+fn literal(list: &(impl Serialize + ?Sized)) -> Result<MapSource> {
     Ok(MapSource::Literal(serde_json::to_value(list)?))
 }
 
@@ -120,7 +120,7 @@ where
 {
     type Item = T;
 
-    fn into_source(self) -> Result<MapSource<usize>> {
+    fn into_source(self) -> Result<MapSource> {
         literal(&self.collect::<Vec<_>>())
     }
 }
@@ -131,7 +131,7 @@ where
 {
     type Item = T;
 
-    fn into_source(self) -> Result<MapSource<usize>> {
+    fn into_source(self) -> Result<MapSource> {
         literal(&self.collect::<Vec<_>>())
     }
 }
@@ -139,7 +139,7 @@ where
 /// One element for each mapped instance; see [`each`].
 #[derive(Debug)]
 pub struct Each<T> {
-    source: Result<MapSource<usize>>,
+    source: Result<MapSource>,
     item: PhantomData<fn() -> T>,
 }
 
@@ -168,7 +168,7 @@ maps!([] Each<&str> => String);
 /// The elements of two lists side by side, as pairs; see [`zip`].
 #[derive(Debug)]
 pub struct Zip<A, B> {
-    sources: Result<Vec<MapSource<usize>>>,
+    sources: Result<Vec<MapSource>>,
     fill: Option<Result<serde_json::Value>>,
     item: PhantomData<fn() -> (A, B)>,
 }
@@ -190,15 +190,15 @@ impl<A, B> Zip<A, B> {
 impl<A, B> Source for Zip<A, B> {
     type Item = (A, B);
 
-    fn into_source(self) -> Result<MapSource<usize>> {
-        Ok(MapSource::Zip { sources: self.sources?, fill: self.fill.transpose()? })
+    fn into_source(self) -> Result<MapSource> {
+        Ok(MapSource::Zip(self.sources?, self.fill.transpose()?))
     }
 }
 
 /// The elements of two lists, one list after the other; see [`concat`].
 #[derive(Debug)]
 pub struct Concat<T> {
-    sources: Result<Vec<MapSource<usize>>>,
+    sources: Result<Vec<MapSource>>,
     item: PhantomData<fn() -> T>,
 }
 
@@ -211,19 +211,19 @@ pub fn concat<A: Source, B: Source<Item = A::Item>>(first: A, second: B) -> Conc
 impl<T> Source for Concat<T> {
     type Item = T;
 
-    fn into_source(self) -> Result<MapSource<usize>> {
+    fn into_source(self) -> Result<MapSource> {
         Ok(MapSource::Concat(self.sources?))
     }
 }
 
 /// One object for each mapped instance; see [`from_each`].
 #[derive(Debug, Clone)]
-pub struct Objects(Result<MapSource<usize>>);
+pub struct Objects(Result<MapSource>);
 
 /// A parameter's share of each object; see [`from_each`].
 #[derive(Debug, Clone)]
 pub struct Field {
-    source: Result<MapSource<usize>>,
+    source: Result<MapSource>,
     name: String,
 }
 

@@ -38,13 +38,13 @@ impl<T> Output<T> {
         self.index
     }
 
-    pub(crate) fn set(self, change: impl FnOnce(&mut Call)) -> Self {
+    pub(crate) fn change(self, change: impl FnOnce(&mut Call)) -> Self {
         Draft::with(|draft| change(draft.call(self.index)));
         self
     }
 
     /// Changes the task as `given` says, unless that is a mistake.
-    pub(crate) fn try_set<G>(self, given: Result<G>, change: impl FnOnce(&mut Call, G)) -> Self {
+    pub(crate) fn try_change<G>(self, given: Result<G>, change: impl FnOnce(&mut Call, G)) -> Self {
         Draft::with(|draft| match given {
             Ok(given) => change(draft.call(self.index), given),
             Err(error) => draft.refuse(error),
@@ -55,7 +55,7 @@ impl<T> Output<T> {
     /// Names the task. Otherwise it is named as its function, and by `__1`, `__2` … where that is called again. In a
     /// group, the group's id is put before it.
     pub fn id(self, id: impl Into<String>) -> Self {
-        self.set(|call| call.id = Some(id.into()))
+        self.change(|call| call.id = Some(id.into()))
     }
 
     /// Runs the task after `upstream`, without handing a value over.
@@ -69,13 +69,13 @@ impl<T> Output<T> {
 
     /// Makes the task a setup: something that a teardown undoes.
     pub fn setup(self) -> Self {
-        self.set(|call| call.settings.setup = true)
+        self.change(|call| call.is_setup = true)
     }
 
     /// Makes the task a teardown. It runs once everything before it has ended, however that ended, and its own failure
     /// does not fail the run.
     pub fn teardown(self) -> Self {
-        self.set(|call| {
+        self.change(|call| {
             call.teardown.get_or_insert_default();
         })
     }
@@ -99,7 +99,7 @@ impl<T> Output<T> {
         Draft::with(|draft| {
             let setups = setups.indices(draft);
             for &setup in &setups {
-                draft.call(setup).settings.setup = true;
+                draft.call(setup).is_setup = true;
             }
             draft.call(self.index).teardown.get_or_insert_default().setups.extend(setups);
         });
@@ -108,7 +108,7 @@ impl<T> Output<T> {
 
     /// Lets the failure of this teardown fail the run.
     pub fn on_failure_fail_dagrun(self) -> Self {
-        self.set(|call| call.teardown.get_or_insert_default().on_failure_fail_dagrun = true)
+        self.change(|call| call.teardown.get_or_insert_default().on_failure_fail_dagrun = true)
     }
 }
 

@@ -1,15 +1,12 @@
 //! What a run can be given: the params of a DAG, and the further fields of a question.
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// One param: a default and what is accepted in its place; see [`param`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Param {
     value: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
-    #[serde(skip_serializing_if = "Map::is_empty")]
     schema: Map<String, Value>,
 }
 
@@ -42,6 +39,12 @@ pub fn param(default: impl Into<Value>) -> Param {
 }
 
 impl Param {
+    /// As the host reads it.
+    pub(crate) fn json(self) -> Value {
+        let Self { value, description, schema } = self;
+        json!({ "value": value, "description": description, "schema": schema })
+    }
+
     /// A param without a default: each run has to be given one. `kind` is a type of JSON Schema, such as `"integer"`.
     pub fn required(kind: &str) -> Self {
         param(Value::Null).schema("type", kind)

@@ -18,7 +18,6 @@
 //!
 //! A task can also ask in the middle of its work: `return Err(question("…").options(["a", "b"]).resume_with("answered"))`.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -27,55 +26,30 @@ use serde_json::{Map, Value};
 
 use crate::error::Ending;
 use crate::param::Param;
-use crate::spec::is_default;
+use crate::spec::Object;
 use crate::{Error, Result, dag};
-
-/// What a person is asked, as the host reads it.
-#[doc(hidden)]
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Form {
-    subject: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<String>,
-    options: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    defaults: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "is_default")]
-    multiple: bool,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    params: BTreeMap<String, Param>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    assigned_users: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) response_timeout_ms: Option<u64>,
-    #[serde(skip_serializing_if = "is_default")]
-    branch: bool,
-    #[serde(skip_serializing_if = "is_default")]
-    approval: bool,
-}
 
 /// A question on its way to the host.
 #[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    pub(crate) form: Form,
+    pub(crate) form: Value,
     pub(crate) resume_key: String,
 }
 
 /// What a person is asked; see [`question`] and [`approval`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "pass it to `ask`, or return it from a task with `resume_with`"]
-pub struct Question(pub(crate) Form);
+pub struct Question(pub(crate) Object);
 
 /// A question. Without [`options`](Question::options) it can only be confirmed, by `OK`.
 pub fn question(subject: impl Into<String>) -> Question {
-    Question(Form { subject: subject.into(), options: vec!["OK".to_owned()], ..Form::default() })
+    Question(Object::default()).set("subject", subject.into()).options(["OK"])
 }
 
 /// A question that is approved or rejected. If it is rejected, everything downstream is skipped.
 pub fn approval(subject: impl Into<String>) -> Question {
-    let options = vec!["Approve".to_owned(), "Reject".to_owned()];
-    Question(Form { subject: subject.into(), options, approval: true, ..Form::default() })
+    question(subject).options(["Approve", "Reject"]).set("approval", true)
 }
 
 fn texts<S: Into<String>>(texts: impl IntoIterator<Item = S>) -> Vec<String> {
@@ -83,56 +57,55 @@ fn texts<S: Into<String>>(texts: impl IntoIterator<Item = S>) -> Vec<String> {
 }
 
 impl Question {
-    fn set(mut self, change: impl FnOnce(&mut Form)) -> Self {
-        change(&mut self.0);
+    fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.0.set(key, value);
         self
     }
 
     /// The question in Markdown.
     pub fn body(self, markdown: impl Into<String>) -> Self {
-        self.set(|form| form.body = Some(markdown.into()))
+        self.set("body", markdown.into())
     }
 
     /// What can be answered.
     pub fn options<S: Into<String>>(self, options: impl IntoIterator<Item = S>) -> Self {
-        self.set(|form| form.options = texts(options))
+        self.set("options", texts(options))
     }
 
     /// What counts as the answer if nobody answers in time. Without it the task fails then.
     pub fn defaults<S: Into<String>>(self, options: impl IntoIterator<Item = S>) -> Self {
-        self.set(|form| form.defaults = Some(texts(options)))
+        self.set("defaults", texts(options))
     }
 
     /// Lets several options be chosen.
     pub fn multiple(self) -> Self {
-        self.set(|form| form.multiple = true)
+        self.set("multiple", true)
     }
 
     /// A further field to be filled in.
-    pub fn param(self, name: impl Into<String>, param: impl Into<Param>) -> Self {
-        self.set(|form| {
-            form.params.insert(name.into(), param.into());
-        })
+    pub fn param(mut self, name: &str, param: impl Into<Param>) -> Self {
+        self.0.within("params", |params| params.set(name, param.into().json()));
+        self
     }
 
     /// Who may answer, by username. Otherwise anyone who may operate the DAG.
     pub fn assigned_to<S: Into<String>>(self, users: impl IntoIterator<Item = S>) -> Self {
-        self.set(|form| form.assigned_users = texts(users))
+        self.set("assigned_users", texts(users))
     }
 
     /// Makes the options ids of direct downstream tasks: those chosen go on, the others are skipped.
     pub fn branch(self) -> Self {
-        self.set(|form| form.branch = true)
+        self.set("branch", true)
     }
 
     /// How long the answer may take.
     pub fn timeout(self, limit: Duration) -> Self {
-        self.set(|form| form.response_timeout_ms = Some(dag::millis(limit)))
+        self.set("response_timeout_ms", dag::millis(limit))
     }
 
     /// Asks from inside of a task, which runs again with the answer. `key` tells it where to go on.
     pub fn resume_with(self, key: impl Into<String>) -> Error {
-        let asked = Asked { form: self.0, resume_key: key.into() };
+        let asked = Asked { form: self.0.into(), resume_key: key.into() };
         Error::ending(Ending::Ask(Box::new(asked)), "waiting for an answer")
     }
 }

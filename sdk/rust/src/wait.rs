@@ -19,36 +19,27 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::asset::Asset;
-use crate::spec::{Uses, is_default};
 use crate::{Error, Result, Timestamp, dag};
 
 /// A wait as the host reads it.
 #[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WaitSpec {
-    pub(crate) until: WaitFor,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) poke_interval_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) timeout_ms: Option<u64>,
-    #[serde(skip_serializing_if = "is_default")]
-    pub(crate) soft_fail: bool,
+    until: WaitFor,
 }
 
 impl WaitSpec {
     pub(crate) fn new(until: WaitFor) -> Self {
-        Self { until, poke_interval_ms: None, timeout_ms: None, soft_fail: false }
+        Self { until }
     }
 
-    /// What a task has to declare to wait so.
-    pub(crate) fn uses(&self) -> Uses {
-        let mut uses = Uses::default();
+    /// What a task has to declare to wait so: a kind of thing that it uses, and its name.
+    pub(crate) fn uses(&self) -> Option<(&'static str, String)> {
         match &self.until {
-            WaitFor::Run(run) => uses.dags.push(run.dag_id.clone()),
-            WaitFor::Http(http) => uses.origins.extend(origin(&http.url)),
-            WaitFor::Asset(_) | WaitFor::Instant(_) | WaitFor::Duration(_) | WaitFor::AfterInterval(_) => {}
+            WaitFor::Run(run) => Some(("dags", run.dag_id.clone())),
+            WaitFor::Http(http) => origin(&http.url).map(|origin| ("origins", origin)),
+            WaitFor::Asset(_) | WaitFor::Instant(_) | WaitFor::Duration(_) | WaitFor::AfterInterval(_) => None,
         }
-        uses
     }
 }
 
@@ -135,12 +126,17 @@ pub struct Run {
     dag_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     task_id: Option<String>,
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_zero")]
     execution_delta_ms: i64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed_states: Vec<State>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failed_states: Vec<State>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls takes a reference")]
+fn is_zero(span: &i64) -> bool {
+    *span == 0
 }
 
 /// The success of the run of `dag` with the same logical date.

@@ -58,7 +58,7 @@ fn a_mistake_names_the_task() {
         (with_a_bad_callback, &format!("argument `table` of callback `tell` {unwritable}")),
         (with_fields_of_two_lists, "task `add` takes fields of two lists"),
         (mapped_in_two_ways, "task `add` is mapped by `each` and by `from_each`"),
-        (that_gives_up_on_nothing, "task `sum` does not wait for anything"),
+        (that_gives_up_on_nothing, "task `sum` does not wait in a way that has a `soft_fail`"),
         (that_waits_for_no_page, "\"example.org\" is not a URL"),
     ];
     for (body, expected) in cases {
