@@ -19,7 +19,9 @@ use crate::stage::{LEASE, Stage, fails, returns, spec};
 fn context(work: &Work) -> &TaskContext {
     match &work.job {
         Job::Task(context) => context,
-        Job::Parse { .. } => panic!("it is a task"),
+        Job::Parse { .. } | Job::Trigger { .. } | Job::Http { .. } | Job::Timetable(_) | Job::Callback { .. } => {
+            panic!("it is a task")
+        }
     }
 }
 
