@@ -39,8 +39,8 @@ fn publish(file: String, job: String, answer: Answer) -> Result<String> {
     if !answer.chose("publish") {
         return Err(skip("it was dropped"));
     }
-    let copies: u32 = answer.param("copies")?;
-    Ok(format!("{file}; {job}; {copies} copies"))
+    let copies: Option<u32> = answer.param("copies")?;
+    Ok(format!("{file}; {job}; {} copies", copies.unwrap_or(1)))
 }
 
 #[dag(description = "Waits for time, a sensor, a trigger and a person", tags("example"))]

@@ -69,15 +69,23 @@ pub struct Event {
     pub run_id: String,
     /// The task, if it happened to one.
     pub task_id: Option<String>,
+    /// The group, if it was its deadline that was missed.
+    pub group_id: Option<String>,
     /// The index of a mapped task instance.
     pub map_index: Option<u32>,
     /// The number of the try.
     pub try_number: Option<u32>,
+    /// How many tries there can be.
+    pub max_tries: Option<u32>,
     /// The state that the task or the run ended in.
     pub state: Option<String>,
-    /// Why.
+    /// The host's class of a failure, such as `error` or `timeout`.
+    pub error_class: Option<String>,
+    /// Why it failed or was skipped.
     pub message: Option<String>,
-    /// Everything that the host tells; [`Event::get`] reads it.
+    /// The name of the deadline that was missed.
+    pub deadline: Option<String>,
+    /// Everything that the host tells, instants among it; [`Event::get`] reads it.
     pub json: Map<String, Value>,
 }
 
@@ -86,9 +94,11 @@ impl Event {
         let json = serde_json::from_str(json).map_err(|error| Error::fail(format_args!("the event: {error}")))?;
         let mut event = Self { json, ..Self::default() };
         (event.on, event.dag_id, event.run_id) = (event.get("on")?, event.get("dag_id")?, event.get("run_id")?);
-        (event.task_id, event.map_index) = (event.get("task_id")?, event.get("map_index")?);
-        (event.try_number, event.state) = (event.get("try_number")?, event.get("state")?);
-        event.message = event.get("message")?;
+        (event.task_id, event.group_id) = (event.get("task_id")?, event.get("group_id")?);
+        (event.map_index, event.try_number) = (event.get("map_index")?, event.get("try_number")?);
+        (event.max_tries, event.state) = (event.get("max_tries")?, event.get("state")?);
+        (event.error_class, event.message) = (event.get("error_class")?, event.get("message")?);
+        event.deadline = event.get("deadline")?;
         Ok(event)
     }
 

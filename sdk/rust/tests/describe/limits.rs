@@ -19,9 +19,9 @@ fn by_kind(failure: &Failure) -> RetryDecision {
 
 #[callback(retries = 2)]
 fn tell(event: &Event, channel: String, urgent: Option<bool>) -> Result {
-    let attempts: u32 = event.get("try_number")?;
-    match (event.on.as_str(), channel.as_str(), urgent, attempts) {
-        ("on_failure", "ops", None, 3) => Ok(()),
+    let at: Timestamp = event.get("timestamp")?;
+    match (event.on.as_str(), channel.as_str(), urgent, event.try_number, at.as_millis()) {
+        ("on_failure", "ops", None, Some(3), 0) => Ok(()),
         other => Err(Error::new(format_args!("{other:?}"))),
     }
 }
@@ -106,8 +106,8 @@ fn a_policy_decides_by_the_kind_of_the_failure() {
 
 #[test]
 fn a_callback_hears_what_happened() {
-    let event =
-        r#"{"on": "on_failure", "dag_id": "d", "run_id": "r", "task_id": "t", "map_index": null, "try_number": 3}"#;
+    let event = r#"{"on": "on_failure", "dag_id": "d", "run_id": "r", "task_id": "t", "map_index": null, "try_number": 3,
+        "timestamp": "1970-01-01T00:00:00Z"}"#;
     assert_eq!(notify(&here("tell"), r#"{"channel": "ops"}"#, event), Ok(()));
     assert!(notify(&here("tell"), r#"{"channel": "team"}"#, event).is_err(), "another channel");
     assert_eq!(notify(&here("note"), "null", event), Ok(()));
