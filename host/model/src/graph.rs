@@ -8,7 +8,6 @@ use std::sync::OnceLock;
 
 use crate::dag::{DagSpec, TaskSpec};
 use crate::ids::{GroupId, TaskId};
-use crate::state::Terminal;
 use crate::trigger_rule::{Expected, TriggerRule};
 
 mod awaited;
@@ -65,6 +64,7 @@ pub struct Graph {
 }
 
 /// What is known of one task's place, besides its edges.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, asked by its own accessor")]
 #[derive(Debug, Clone, Default)]
 struct Facts {
     rule: TriggerRule,
@@ -77,8 +77,6 @@ struct Facts {
     setups: Vec<TaskIndex>,
     /// Tasks that this setup stands before without being their upstream.
     setup_for: Vec<TaskIndex>,
-    /// Those of them that may wait for it alone.
-    setup_waited_for: Vec<TaskIndex>,
     /// Teardowns that wait for this task besides their upstream.
     torn_down_by: Vec<TaskIndex>,
     /// What this teardown waits for besides its upstream.
@@ -180,12 +178,10 @@ impl Graph {
         &self.facts(index).setups
     }
 
-    /// Tasks that are looked at when this one has ended although nothing is counted for them. A setup that succeeded concerns
-    /// only those who may wait for nothing else.
-    pub(crate) fn onlookers(&self, index: TaskIndex, how: Terminal) -> impl Iterator<Item = TaskIndex> {
+    /// Tasks that are looked at when this one has ended although nothing is counted for them.
+    pub(crate) fn onlookers(&self, index: TaskIndex) -> impl Iterator<Item = TaskIndex> {
         let facts = self.facts(index);
-        let behind = if how == Terminal::Success { &facts.setup_waited_for } else { &facts.setup_for };
-        behind.iter().chain(&facts.mapped_over_by).copied()
+        facts.setup_for.iter().chain(&facts.mapped_over_by).copied()
     }
 
     /// Teardowns that wait for this task besides their direct upstream.

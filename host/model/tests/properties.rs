@@ -18,7 +18,7 @@ use replay::play::Play;
 use replay::{ORDERS, Order, Vector, difference, play};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
 
     #[test]
     fn the_order_in_which_tasks_finish_changes_nothing(vector in dags::vectors()) {

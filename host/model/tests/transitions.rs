@@ -112,13 +112,11 @@ fn table() -> String {
         let retry = RetryPolicy { max_tries: *max_tries, delay: Duration::from_secs(1), again: true };
         (*name, TaskEvent::Finished { attempt: attempt(1), end, next: attempt(2), retry })
     });
-    let attempts: Vec<_> = [
-        ("start", TaskEvent::Started(attempt(1))),
-        ("start of an old attempt", TaskEvent::Started(attempt(7))),
-    ]
-    .into_iter()
-    .chain(finished)
-    .collect();
+    let attempts: Vec<_> =
+        [("start", TaskEvent::Started(attempt(1))), ("start of an old attempt", TaskEvent::Started(attempt(7)))]
+            .into_iter()
+            .chain(finished)
+            .collect();
     [
         HEAD.to_owned(),
         section("What its upstream, its slots and its waits bring", &upstream_and_slots()),

@@ -54,7 +54,7 @@ impl Progress<'_> {
         for &to in self.graph.torn_down_by(at.task) {
             self.arrivals.push_back(Arrival { from: at, to, news: News::Done });
         }
-        for to in self.graph.onlookers(at.task, how) {
+        for to in self.graph.onlookers(at.task) {
             self.arrivals.push_back(Arrival { from: at, to, news: News::Look });
         }
     }
@@ -95,7 +95,9 @@ impl Progress<'_> {
             Place::Shared(task) => return self.count_shared(task, arrival),
             Place::Each(task) => {
                 let all: Vec<Instance> = self.rows.of_task(task).map(|(at, _)| at).collect();
-                all.into_iter().for_each(|at| self.count_own(at, arrival));
+                for at in all {
+                    self.count_own(at, arrival);
+                }
             }
         }
         true

@@ -23,6 +23,8 @@ pub struct Changes {
     pub expansions: Vec<(TaskIndex, Expansion)>,
     /// Mapped tasks that have got instances, in addition to those that they had.
     pub expanded: Vec<Expanded>,
+    /// Task instances that somebody said had ended: nothing that they do by themselves follows from it.
+    pub marked: BTreeSet<Instance>,
     /// Why task instances ended as they did, where no attempt says so.
     pub reasons: Vec<(Instance, String)>,
     /// Whether a task instance that was looked at waits for the run before.

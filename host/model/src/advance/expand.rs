@@ -25,7 +25,8 @@ impl Progress<'_> {
                 Some(_) => self.refold(at.task, length, now)?,
             },
             (_, Some(_)) => {
-                let reason = format!("it is mapped over more than {MAX_MAP_LENGTH} elements, which is the most there can be");
+                let reason =
+                    format!("it is mapped over more than {MAX_MAP_LENGTH} elements, which is the most there can be");
                 self.refuse(at, Terminal::Failed, &reason, now);
             }
             // What it was mapped over is no longer there; it stays what it was.

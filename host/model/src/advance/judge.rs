@@ -40,7 +40,7 @@ struct Case {
 impl Case {
     /// It ends like this, as soon as nothing can decide otherwise.
     fn end(&self, how: Terminal) -> Verdict {
-        if self.seen.gates < self.awaited.gates {
+        if self.seen.gates < self.awaited.gates && self.rule != TriggerRule::Always {
             return Verdict::Wait;
         }
         Verdict::End(if self.reach == Reach::Not { how } else { Terminal::Skipped })
@@ -87,6 +87,9 @@ impl Progress<'_> {
             return Some(case.end(Terminal::Skipped));
         }
         let sources = self.sources(case.at)?;
+        if self.is_early(case, sources)? && !self.is_held(case.at.task)? {
+            return Some(case.end(Terminal::UpstreamFailed));
+        }
         if let Sources::Ended(how) = sources {
             return Some(case.end(how));
         }
@@ -97,19 +100,21 @@ impl Progress<'_> {
                 Ruling::End(how) => return Some(case.end(how)),
             }
         }
-        self.by_others(case, sources)
+        if sources == Sources::Pending || case.seen.scope < case.awaited.scope {
+            return Some(Verdict::Wait);
+        }
+        self.go(case)
     }
 
     /// What the setups before it and its direct upstream make of it.
     fn by_upstream(&mut self, case: &Case, sources: Sources) -> Option<Ruling> {
         let setups = self.setups(case.at)?;
-        let is_settled = setups == Ruling::Run && sources == Sources::There;
-        Some(match (setups, self.by_rule(case)?) {
-            (Ruling::End(how), _) => Ruling::End(how),
-            // A rule ends nothing that setups or sources could still end otherwise.
-            (_, Ruling::End(_)) if !is_settled => Ruling::Wait,
-            (Ruling::Wait, Ruling::Run) => Ruling::Wait,
-            (_, ruling) => ruling,
+        let rule = self.by_rule(case)?;
+        // Nothing ends what could still end otherwise by what comes first: sources, setups, the rule.
+        Some(match (sources, setups, rule) {
+            (Sources::There, Ruling::End(how), _) | (Sources::There, Ruling::Run, Ruling::End(how)) => Ruling::End(how),
+            (_, Ruling::Run, Ruling::Run) => Ruling::Run,
+            (_, _, _) => Ruling::Wait,
         })
     }
 
@@ -156,33 +161,31 @@ impl Progress<'_> {
         Some(())
     }
 
-    /// What else it waits for, once its rule is met.
-    fn by_others(&mut self, case: &Case, sources: Sources) -> Option<Verdict> {
-        let is_early = self.is_early(case)?;
-        if sources == Sources::Pending && !is_early || case.seen.scope < case.awaited.scope {
-            return Some(Verdict::Wait);
-        }
+    /// How it goes on when nothing in its run is in the way.
+    fn go(&mut self, case: &Case) -> Option<Verdict> {
         let task = case.at.task;
-        if self.run.has_past && self.graph.waits_for_past(task) && self.rows.past(task)? == Past::Unmet {
+        if self.is_held(task)? {
             return Some(Verdict::Hold);
-        }
-        if is_early {
-            return Some(case.end(Terminal::UpstreamFailed));
         }
         let is_mapped = self.graph.mapping(task).is_some();
         let is_outdated = self.rows.expansion(task).is_some_and(|expansion| expansion.is_outdated);
         Some(if is_mapped && (case.at.map_index.is_none() || is_outdated) { Verdict::Expand } else { Verdict::Release })
     }
 
+    /// Whether the task has to wait for the run before.
+    fn is_held(&mut self, task: TaskIndex) -> Option<bool> {
+        Some(self.run.has_past && self.graph.waits_for_past(task) && self.rows.past(task)? == Past::Unmet)
+    }
+
     /// Whether it is to be expanded before it can be known over what, as its rule does not wait for that. Airflow makes it
     /// `upstream_failed`, and so do we: whoever maps over results has to wait for them.
-    fn is_early(&mut self, case: &Case) -> Option<bool> {
+    fn is_early(&mut self, case: &Case, sources: Sources) -> Option<bool> {
         let Some(mapping) = self.graph.mapping(case.at.task).filter(|_| case.at.map_index.is_none()) else {
             return Some(false);
         };
         match case.rule.patience() {
             Patience::Full | Patience::ToRun => Some(false),
-            Patience::None => Some(mapping.literal().is_none()),
+            Patience::None => Some(sources == Sources::Pending),
             Patience::One => {
                 for &source in mapping.sources() {
                     let is_direct = self.graph.upstream(case.at.task).contains(&source);

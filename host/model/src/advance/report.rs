@@ -97,8 +97,12 @@ impl Progress<'_> {
             // What instances returned is mapped over together; each that returned something is one element.
             Returned::Nothing if at.map_index.is_some() => Ok(None),
             Returned::Value | Returned::Elements(_) if at.map_index.is_some() => Ok(Some(1)),
-            Returned::Nothing => Err("it returned nothing, but other tasks are mapped over it; return a list or an object".to_owned()),
-            Returned::Value => Err("it returned neither a list nor an object, but other tasks are mapped over it".to_owned()),
+            Returned::Nothing => {
+                Err("it returned nothing, but other tasks are mapped over it; return a list or an object".to_owned())
+            }
+            Returned::Value => {
+                Err("it returned neither a list nor an object, but other tasks are mapped over it".to_owned())
+            }
             Returned::Elements(length) => match u32::try_from(length) {
                 Ok(length) if length <= MAX_MAP_LENGTH => Ok(Some(length)),
                 Ok(_) | Err(_) => Err(format!(
@@ -140,7 +144,8 @@ impl Progress<'_> {
     }
 
     fn short_circuit(&self, task: TaskIndex) -> Skips {
-        let tasks = self.graph.downstream(task).iter().copied().filter(|&child| !self.graph.is_teardown(child)).collect();
+        let tasks =
+            self.graph.downstream(task).iter().copied().filter(|&child| !self.graph.is_teardown(child)).collect();
         Skips { tasks, sweeps: self.graph.task(task).ignore_downstream_trigger_rules }
     }
 }

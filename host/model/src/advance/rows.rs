@@ -141,7 +141,7 @@ impl Rows {
     }
 
     /// Notes what is different now.
-    pub(super) fn end_quietly(&mut self, before: Before) {
+    pub(super) fn end_quietly(&mut self, before: &Before) {
         self.is_quiet = false;
         let changed = self.nodes.iter().filter(|(at, node)| before.nodes.get(at) != Some(&node.seen));
         self.changed.extend(changed.map(|(at, _)| *at).filter(|at| !self.created.contains(at)).collect::<Vec<_>>());

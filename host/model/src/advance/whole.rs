@@ -91,6 +91,7 @@ impl<'g> Progress<'g> {
         for &at in instances {
             self.happen(at, &TaskEvent::Marked(how), now)?;
         }
+        self.changes.marked.extend(instances);
         self.go_on();
         Ok(())
     }
@@ -159,7 +160,7 @@ impl<'g> Progress<'g> {
             }
             self.deliver();
         }
-        self.rows.end_quietly(before);
+        self.rows.end_quietly(&before);
         let waiting = self.rows.all().filter(|(_, node)| node.status.phase == Phase::None);
         self.doubts = waiting.map(|(at, _)| Doubt::Instance(at)).collect();
     }

@@ -105,9 +105,7 @@ impl Mapper<'_> {
         match source {
             MapSource::Literal(value) => match mapping::length(value) {
                 Some(length) => Ok(Length::Known(length as u64)),
-                None => {
-                    Err(GraphError::NotMappable { mapped: self.mapped.to_owned(), found: mapping::kind(value) })
-                }
+                None => Err(GraphError::NotMappable { mapped: self.mapped.to_owned(), found: mapping::kind(value) }),
             },
             MapSource::Output(id) => {
                 let task = (self.find)(id).ok_or_else(|| GraphError::UnknownUpstream {
@@ -136,8 +134,8 @@ pub(super) fn of_tasks(
     let tasks = (0u32..).map(TaskIndex).zip(&spec.tasks);
     tasks
         .map(|(at, task)| {
-            let around = groups.around(groups.of_task(at)).into_iter();
-            let with_group = around.filter_map(|group| of_groups[group.0 as usize].as_ref()).next();
+            let mut around = groups.around(groups.of_task(at)).into_iter();
+            let with_group = around.find_map(|group| of_groups[group.0 as usize].as_ref());
             match (task.mapped(), with_group) {
                 (None, with_group) => Ok(with_group.cloned()),
                 (Some(mapped), None) => {

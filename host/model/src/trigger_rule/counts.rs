@@ -160,6 +160,7 @@ impl AddAssign for UpstreamCounts {
 }
 
 impl Swept {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
     fn is_none(&self) -> bool {
         *self == Self::default()
     }

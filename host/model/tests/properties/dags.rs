@@ -56,14 +56,22 @@ fn seeds() -> impl Strategy<Value = Seed> {
     ];
     let rule = prop_oneof![2 => Just(0), 3 => 0..RULES.len()];
     let rest = (any::<[Index; 3]>(), any::<[u8; 8]>(), any::<bool>(), any::<[bool; 4]>());
-    (kind, rule, vec(any::<Index>(), 0..4), rest).prop_map(|(kind, rule, upstream, (picks, numbers, in_group, flags))| {
-        Seed { kind, rule, upstream, picks, numbers, in_group, flags }
-    })
+    (kind, rule, vec(any::<Index>(), 0..4), rest).prop_map(
+        |(kind, rule, upstream, (picks, numbers, in_group, flags))| Seed {
+            kind,
+            rule,
+            upstream,
+            picks,
+            numbers,
+            in_group,
+            flags,
+        },
+    )
 }
 
 /// DAGs of up to ten tasks with every rule, branches, short circuits, mapped tasks, a mapped group, setups and teardowns, in
 /// one run or in two of which the second waits for the first.
-pub fn vectors() -> impl Strategy<Value = Value> {
+pub(crate) fn vectors() -> impl Strategy<Value = Value> {
     (vec(seeds(), 1..10), any::<Index>(), 0u8..5, any::<bool>())
         .prop_map(|(seeds, begin, length, two_runs)| vector(&seeds, begin, length, two_runs))
 }
@@ -88,7 +96,8 @@ fn vector(seeds: &[Seed], begin: Index, length: u8, two_runs: bool) -> Value {
 }
 
 fn task(seeds: &[Seed], at: usize, seed: &Seed, in_group: bool, sources: &mut Vec<usize>) -> Value {
-    let mut upstream: Vec<usize> = if at == 0 { Vec::new() } else { seed.upstream.iter().map(|up| up.index(at)).collect() };
+    let mut upstream: Vec<usize> =
+        if at == 0 { Vec::new() } else { seed.upstream.iter().map(|up| up.index(at)).collect() };
     let kind = if in_group && seed.kind == Kind::Mapped { Kind::Plain } else { seed.kind };
     let mut rule = if in_group && RULES[seed.rule] == "always" { "all_done" } else { RULES[seed.rule] };
     let mut spec = Map::new();
@@ -106,7 +115,8 @@ fn task(seeds: &[Seed], at: usize, seed: &Seed, in_group: bool, sources: &mut Ve
         }
         Kind::Mapped => {
             let source = (at > 0).then(|| seed.picks[0].index(at.max(1)));
-            let source = source.filter(|&source| matches!(seeds[source].kind, Kind::Plain | Kind::Mapped) && seed.flags[1]);
+            let source =
+                source.filter(|&source| matches!(seeds[source].kind, Kind::Plain | Kind::Mapped) && seed.flags[1]);
             let expand = source.map_or_else(|| json!(seed.numbers[6] % 4), |source| json!(format!("t{source}")));
             if let Some(source) = source {
                 upstream.push(source);
@@ -159,8 +169,12 @@ fn outcome(tasks: usize, at: usize, seed: &Seed, number: u8, is_source: bool, ta
         2 => "skip".into(),
         _ if is_source && task["kind"] != "mapped" => json!({"return_len": number % 4}),
         3..=6 if task["kind"] == "branch" => {
-            let behind: Vec<String> =
-                seed.picks.iter().filter(|_| at + 1 < tasks).map(|pick| format!("t{}", at + 1 + pick.index((tasks - at - 1).max(1)))).collect();
+            let behind: Vec<String> = seed
+                .picks
+                .iter()
+                .filter(|_| at + 1 < tasks)
+                .map(|pick| format!("t{}", at + 1 + pick.index((tasks - at - 1).max(1))))
+                .collect();
             json!({"branch": behind[..behind.len().min(usize::from(number % 3))]})
         }
         3..=5 if task["kind"] == "short_circuit" => json!({"bool": false}),

@@ -19,15 +19,6 @@ pub(crate) struct Outcome {
     pub(crate) instances: BTreeSet<(usize, String, i64, Option<String>, u32)>,
 }
 
-pub(crate) fn outcome(value: &Value) -> Result<Outcome, String> {
-    let instances: Vec<Value> = member(value, "ti")?;
-    let instances = instances.iter().map(|row| {
-        let run = usize::try_from(member::<u64>(row, "run")?).map_err(|error| error.to_string())?;
-        Ok((run, member(row, "task_id")?, member(row, "map_index")?, member(row, "state")?, member(row, "try_number")?))
-    });
-    Ok(Outcome { runs: member(value, "run_states")?, instances: instances.collect::<Result<_, String>>()? })
-}
-
 pub(crate) fn difference(came: &Outcome, expected: &Outcome) -> String {
     let surplus: Vec<_> = came.instances.difference(&expected.instances).collect();
     let missing: Vec<_> = expected.instances.difference(&came.instances).collect();

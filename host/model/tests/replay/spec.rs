@@ -13,39 +13,17 @@ type Outcomes = BTreeMap<String, Vec<Value>>;
 /// One vector.
 pub(crate) struct Vector {
     pub(crate) graph: Graph,
-    pub(crate) fail_fast: bool,
     pub(crate) runs: usize,
     outcomes: Vec<Outcomes>,
-    dag: Value,
-    undecided: BTreeSet<String>,
 }
 
 impl Vector {
     pub(crate) fn read(vector: &Value) -> Result<Self, String> {
         let dag = dag(&vector["dag"])?;
         let runs = usize::try_from(member::<u64>(vector, "runs")?).map_err(|error| error.to_string())?;
-        let second = if vector["outcomes_run1"].is_object() { member(vector, "outcomes_run1")? } else { Outcomes::new() };
-        Ok(Self {
-            graph: graph(dag.clone())?,
-            fail_fast: vector["dag"]["fail_fast"] == true,
-            runs,
-            outcomes: vec![member(vector, "outcomes")?, second],
-            dag,
-            undecided: BTreeSet::new(),
-        })
-    }
-
-    /// The same, where branches and short circuits in mapped groups decide nothing.
-    pub(crate) fn without_decisions_in_mapped_groups(&self) -> Self {
-        let inside = self.graph.tasks().filter(|&task| self.graph.mapped_group(task).is_some());
-        Self {
-            graph: graph(self.dag.clone()).expect("it was built before"),
-            fail_fast: self.fail_fast,
-            runs: self.runs,
-            outcomes: self.outcomes.clone(),
-            dag: self.dag.clone(),
-            undecided: inside.map(|task| self.graph.task(task).task_id.to_string()).collect(),
-        }
+        let second =
+            if vector["outcomes_run1"].is_object() { member(vector, "outcomes_run1")? } else { Outcomes::new() };
+        Ok(Self { graph: graph(dag)?, runs, outcomes: vec![member(vector, "outcomes")?, second] })
     }
 
     /// What a try of a task instance comes to. The last one given repeats.
@@ -54,8 +32,7 @@ impl Vector {
         let own = map_index.and_then(|index| outcomes.get(&format!("{task}:{index}")));
         let tries = own.or_else(|| outcomes.get(task));
         let at = try_number.saturating_sub(1) as usize;
-        let outcome = tries.and_then(|tries| tries.get(at).or(tries.last())).cloned().unwrap_or_else(|| "success".into());
-        if outcome.is_object() && self.undecided.contains(task) { "success".into() } else { outcome }
+        tries.and_then(|tries| tries.get(at).or(tries.last())).cloned().unwrap_or_else(|| "success".into())
     }
 }
 

@@ -133,7 +133,9 @@ impl<'g> Store<'g> {
         }
         for (at, node) in changes.changed {
             let seen = through_json(&node.seen);
-            run.nodes.insert(at, Node { seen, ..node }).ok_or_else(|| format!("{at:?} has changed and was not there"))?;
+            run.nodes
+                .insert(at, Node { seen, ..node })
+                .ok_or_else(|| format!("{at:?} has changed and was not there"))?;
         }
         for (at, node) in changes.created {
             if run.nodes.insert(at, node).is_some() {
@@ -145,17 +147,15 @@ impl<'g> Store<'g> {
         Ok(())
     }
 
-    /// Whether counting everything anew says what is kept. When nothing is under way any more, nothing must follow from it
-    /// either.
+    /// Whether counting everything anew says what is kept, and nothing follows from it.
     pub(crate) fn check_counts(&mut self) -> Result<(), String> {
         for at in 0..self.runs.len() {
-            let is_over = self.runs[at].facts.tally.active == 0;
             let run = &self.runs[at];
             let nodes = run.nodes.iter().map(|(at, node)| (*at, node.clone()));
             let expansions = run.expansions.iter().map(|(task, expansion)| (*task, *expansion));
             let mut progress = Progress::of_everything(self.graph, run.facts, nodes, expansions);
             progress.recount();
-            while let Settled::Needs(wanted) = if is_over { progress.settle(&mut self.host) } else { Settled::Done } {
+            while let Settled::Needs(wanted) = progress.settle(&mut self.host) {
                 self.hand_in(at, &wanted, &mut progress);
             }
             let changes = progress.into_changes();
