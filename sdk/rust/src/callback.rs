@@ -25,7 +25,7 @@ use crate::runtime::{self, Bound};
 use crate::spec::Object;
 use crate::{Error, Result};
 
-/// A callback and what it is given: the call of a function marked [`#[callback]`](crate::callback).
+/// A callback and what it is given: the call of a function marked [`#[callback]`](macro@crate::callback).
 #[derive(Debug, Clone)]
 #[must_use = "pass it to `on_failure`, `on_success`, … or to a `Deadline`"]
 pub struct Callback {

@@ -63,7 +63,7 @@
 //! | to | take |
 //! |---|---|
 //! | choose what goes on | [`Branch`], `#[task(short_circuit)]`, [`skip`], [`latest_only`], [`empty`] |
-//! | run a task for each element of a list | [`each`], [`zip`], [`concat`], [`from_each`]: see [`mapping`] |
+//! | run a task for each element of a list | [`each`], [`zip`], [`concat()`], [`from_each`]: see [`mapping`] |
 //! | keep tasks together | [`group()`], [`group_each`], [`Output::teardown_of`]: see [`mod@group`] |
 //! | wait without a slot | [`wait_for`], [`ask`], [`#[sensor]`](macro@sensor), [`defer`] with [`#[trigger]`](macro@trigger): see [`wait`], [`question`](mod@question), [`trigger`](mod@trigger) |
 //! | run when data is there | [`asset()`], [`assets`], [`partition`] |

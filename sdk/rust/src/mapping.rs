@@ -29,7 +29,7 @@
 //! ```
 //!
 //! Several mapped arguments make the product of their lists, in which the last one varies fastest. [`zip`] puts lists
-//! side by side, [`concat`] one after the other, and [`from_each`] spreads the members of objects over parameters.
+//! side by side, [`concat()`] one after the other, and [`from_each`] spreads the members of objects over parameters.
 
 use std::collections::{BTreeMap, HashMap};
 use std::marker::PhantomData;
@@ -195,7 +195,7 @@ impl<A, B> Source for Zip<A, B> {
     }
 }
 
-/// The elements of two lists, one list after the other; see [`concat`].
+/// The elements of two lists, one list after the other; see [`concat()`].
 #[derive(Debug)]
 pub struct Concat<T> {
     sources: Result<Vec<MapSource>>,

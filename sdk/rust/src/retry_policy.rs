@@ -71,7 +71,7 @@ impl RetryDecision {
     }
 }
 
-/// A function marked [`#[retry_policy]`](crate::retry_policy).
+/// A function marked [`#[retry_policy]`](macro@crate::retry_policy).
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
     #[doc(hidden)]

@@ -1,7 +1,7 @@
 //! When a DAG runs by itself: what `#[dag(schedule = …)]` takes.
 //!
-//! A text is a cron expression or a preset such as `@daily`; an [`asset`](crate::asset), or several of them joined by
-//! `&` and `|`, means whenever they were updated; a call of a function marked [`#[timetable]`](crate::timetable) is a
+//! A text is a cron expression or a preset such as `@daily`; an [`asset`](crate::asset()), or several of them joined by
+//! `&` and `|`, means whenever they were updated; a call of a function marked [`#[timetable]`](macro@crate::timetable) is a
 //! schedule in code of your own. This module makes the others.
 //!
 //! ```

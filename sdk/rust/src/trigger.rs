@@ -20,7 +20,7 @@
 //! }
 //! ```
 //!
-//! A [`#[trigger]`](crate::trigger) looks once and answers at once; the host calls it again until it answers
+//! A [`#[trigger]`](macro@crate::trigger) looks once and answers at once; the host calls it again until it answers
 //! [`Poll::Ready`](crate::Poll::Ready), `true` or `Some`. What the host knows by itself needs no trigger:
 //! `defer(Duration::from_secs(30))`, or any other [`Waitable`].
 
@@ -61,7 +61,7 @@ pub struct Deferred {
     pub(crate) resume_key: String,
 }
 
-/// Something a task can wait for: a call of a [`#[trigger]`](crate::trigger), or anything [`Waitable`].
+/// Something a task can wait for: a call of a [`#[trigger]`](macro@crate::trigger), or anything [`Waitable`].
 #[diagnostic::on_unimplemented(
     message = "a task cannot wait for `{Self}`",
     label = "neither the call of a trigger nor anything that the host knows",
@@ -79,7 +79,7 @@ impl<W: Waitable> Deferrable for W {
     }
 }
 
-/// A trigger and what it is asked with: the call of a function marked [`#[trigger]`](crate::trigger).
+/// A trigger and what it is asked with: the call of a function marked [`#[trigger]`](macro@crate::trigger).
 #[derive(Debug)]
 #[must_use = "pass it to `defer`"]
 pub struct Awaiting(Result<Bound>);

@@ -56,7 +56,7 @@ pub enum WaitFor {
     Http(Http),
 }
 
-/// Something the host can wait for: an instant, a [`Duration`], an [`asset`](crate::asset), or what this module makes.
+/// Something the host can wait for: an instant, a [`Duration`], an [`asset`](crate::asset()), or what this module makes.
 #[diagnostic::on_unimplemented(
     message = "the host cannot wait for `{Self}` by itself",
     label = "nothing that the host knows",
