@@ -28,7 +28,6 @@
 
 use std::ops::{BitAnd, BitOr};
 
-use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::spec::Object;
@@ -188,28 +187,18 @@ impl Declared {
 }
 
 /// What must have been updated for a run to be made: assets and aliases, joined by `&` (all of them) and `|` (any).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AssetExpression {
     /// This asset.
-    Asset(#[serde(serialize_with = "by_name")] Asset),
+    Asset(Asset),
     /// The asset with this URI.
-    #[serde(rename = "asset")]
-    At(#[serde(serialize_with = "by_uri")] String),
+    At(String),
     /// Any asset that was updated under the alias of this name.
     Alias(String),
     /// Each of these.
     All(Vec<Self>),
     /// At least one of these.
     Any(Vec<Self>),
-}
-
-fn by_name<S: Serializer>(asset: &Asset, serializer: S) -> Result<S::Ok, S::Error> {
-    json!({ "name": asset.name }).serialize(serializer)
-}
-
-fn by_uri<S: Serializer>(uri: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    json!({ "uri": uri }).serialize(serializer)
 }
 
 /// The asset with this URI, in a schedule.
@@ -230,6 +219,18 @@ impl From<Alias> for AssetExpression {
 }
 
 impl AssetExpression {
+    /// As the host reads it.
+    pub(crate) fn json(self) -> Value {
+        let all = |parts: Vec<Self>| parts.into_iter().map(Self::json).collect::<Vec<_>>();
+        match self {
+            Self::Asset(asset) => json!({ "asset": { "name": asset.name } }),
+            Self::At(uri) => json!({ "asset": { "uri": uri } }),
+            Self::Alias(name) => json!({ "alias": name }),
+            Self::All(parts) => json!({ "all": all(parts) }),
+            Self::Any(parts) => json!({ "any": all(parts) }),
+        }
+    }
+
     fn and(self, other: Self) -> Self {
         match self {
             Self::All(mut parts) => {

@@ -9,7 +9,7 @@ use crate::asset::{Alias, Asset, Declared};
 use crate::draft::{Draft, Drawn};
 use crate::param::Param;
 use crate::runtime::Fallible;
-use crate::schedule::{Schedule, ScheduleSpec};
+use crate::schedule::Schedule;
 use crate::spec::Object;
 use crate::{Callback, Deadline, Error, Result};
 
@@ -61,14 +61,11 @@ impl Dag {
     }
 
     pub fn schedule(mut self, schedule: impl Into<Schedule>) -> Self {
-        let Some(schedule) = self.accept(schedule.into().0) else { return self };
-        if let Some(assets) = ScheduleSpec::assets(&schedule) {
-            self.declared.add_all(assets);
+        let Some((schedule, assets)) = self.accept(schedule.into().json()) else { return self };
+        if let Some(assets) = assets {
+            self.declared.add_all(&assets);
         }
-        match self.accept(serde_json::to_value(schedule).map_err(Into::into)) {
-            Some(schedule) => self.set("schedule", schedule),
-            None => self,
-        }
+        self.set("schedule", schedule)
     }
 
     pub fn start_date(self, instant: &str) -> Self {

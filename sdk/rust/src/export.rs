@@ -114,7 +114,7 @@ fn unfinished(error: Error) -> Result<tasks::Outcome, types::Failure> {
                     let kwargs = if kwargs.is_null() { "{}".to_owned() } else { kwargs.to_string() };
                     tasks::Trigger::Guest(tasks::GuestTrigger { name: name.to_owned(), kwargs })
                 }
-                Awaited::Host(wait) => tasks::Trigger::Host(json(&wait)?),
+                Awaited::Host(wait) => tasks::Trigger::Host(wait.to_string()),
             };
             let timeout = timeout.map(dag::millis);
             Ok(tasks::Outcome::Deferred(tasks::Deferral { trigger, resume_key, timeout }))
@@ -128,10 +128,6 @@ fn end(pause: Pause) -> Timestamp {
         Pause::For(span) => Timestamp::now() + span,
         Pause::Until(instant) => instant,
     }
-}
-
-fn json(value: &impl serde::Serialize) -> Result<String, types::Failure> {
-    serde_json::to_string(value).map_err(|error| Error::fail(error).into())
 }
 
 impl From<Error> for types::Failure {

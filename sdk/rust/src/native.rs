@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::draft::Draft;
 use crate::question::{Answer, Question};
-use crate::wait::{WaitSpec, Waitable};
+use crate::wait::{Wait, Waitable};
 use crate::{Output, Result};
 
 fn draw<T>(name: &str, native: Result<Value>) -> Output<T> {
@@ -27,13 +27,15 @@ pub fn latest_only() -> Output<()> {
 
 /// Draws a task named `wait_for` that waits without a slot, and without running anything: see [`wait`](crate::wait).
 pub fn wait_for(what: impl Waitable) -> Output<()> {
-    let wait = what.wait().map(WaitSpec::new);
-    let uses = wait.as_ref().ok().and_then(WaitSpec::uses);
-    let drawn = draw("wait_for", wait.and_then(|wait| Ok(json!({ "wait": serde_json::to_value(wait)? }))));
-    match uses {
-        Some((kind, name)) => drawn.change(|call| call.settings.uses(kind, [name])),
-        None => drawn,
-    }
+    let (said, uses) = match what.wait() {
+        Ok(Wait { said, uses }) => (Ok(json!({ "wait": said })), uses),
+        Err(error) => (Err(error), None),
+    };
+    draw("wait_for", said).change(|call| {
+        if let Some((kind, name)) = uses {
+            call.settings.uses(kind, [name]);
+        }
+    })
 }
 
 /// Draws a task named `ask` that waits, without a slot, until a person has answered: see

@@ -23,237 +23,134 @@
 //!     load_hour().outlet("orders");
 //! }
 //!
-//! #[dag(schedule = schedule::partitioned(asset("orders"), partition::start_of(Period::Day).rollup(Window::day())))]
+//! #[dag(schedule = schedule::partitioned(asset("orders"), partition::start_of(Period::Day).rollup(Window::of(Period::Day))))]
 //! fn days() {
 //!     report_day();
 //! }
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::{Value, json};
 
-use serde::Serialize;
+use crate::spec::words;
 
 /// What the key of an update means as the key of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "pass it to `schedule::partitioned`"]
-pub struct Mapper(Kind);
+pub struct Mapper(pub(crate) Value);
 
-/// A mapper as the host reads it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    Identity,
-    StartOf(StartOf),
-    Product {
-        mappers: Vec<Mapper>,
-    },
-    AllowedKey(BTreeSet<String>),
-    Chain(Vec<Mapper>),
-    FixedKey(String),
-    Rollup {
-        upstream: Box<Mapper>,
-        window: Window,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        wait: Option<Wait>,
-    },
-    FanOut {
-        upstream: Box<Mapper>,
-        window: Window,
-    },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct StartOf {
-    period: Period,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timezone: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input_format: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_format: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Wait {
-    MinimumCount(i64),
-}
-
-/// The mappers of a schedule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Partitions {
-    pub(crate) mapper: Mapper,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) by_asset: BTreeMap<String, Mapper>,
-}
-
-/// A period of the calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Period {
-    /// An hour.
-    Hour,
-    /// A day.
-    Day,
-    /// A week from Monday on.
-    Week,
-    /// A month.
-    Month,
-    /// A quarter of a year.
-    Quarter,
-    /// A year.
-    Year,
-}
+words!(
+    /// A period of the calendar.
+    pub enum Period {
+        /// An hour.
+        Hour = "hour",
+        /// A day.
+        Day = "day",
+        /// A week from Monday on.
+        Week = "week",
+        /// A month.
+        Month = "month",
+        /// A quarter of a year.
+        Quarter = "quarter",
+        /// A year.
+        Year = "year",
+    }
+);
 
 /// The shorter periods, or the other keys, that make up one key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Window {
-    #[doc(hidden)]
-    Hour(Direction),
-    #[doc(hidden)]
-    Day(Direction),
-    #[doc(hidden)]
-    Week(Direction),
-    #[doc(hidden)]
-    Month(Direction),
-    #[doc(hidden)]
-    Quarter(Direction),
-    #[doc(hidden)]
-    Year(Direction),
-    /// These keys, whatever the one key is.
-    Segment(BTreeSet<String>),
-}
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "pass it to `rollup` or `fan_out`"]
+pub struct Window(Value);
 
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    Forward,
-    Backward,
+fn texts<S: Into<String>>(texts: impl IntoIterator<Item = S>) -> Vec<String> {
+    texts.into_iter().map(Into::into).collect()
 }
 
 impl Window {
-    /// The sixty minutes of an hour.
-    pub fn hour() -> Self {
-        Self::Hour(Direction::Forward)
+    /// The minutes of an hour, the hours of a day, the days of a week or a month, the months of a quarter or a year.
+    pub fn of(period: Period) -> Self {
+        Self(json!({ period.word(): "forward" }))
     }
 
-    /// The twenty-four hours of a day.
-    pub fn day() -> Self {
-        Self::Day(Direction::Forward)
-    }
-
-    /// The seven days of a week.
-    pub fn week() -> Self {
-        Self::Week(Direction::Forward)
-    }
-
-    /// The days of a month.
-    pub fn month() -> Self {
-        Self::Month(Direction::Forward)
-    }
-
-    /// The three months of a quarter.
-    pub fn quarter() -> Self {
-        Self::Quarter(Direction::Forward)
-    }
-
-    /// The twelve months of a year.
-    pub fn year() -> Self {
-        Self::Year(Direction::Forward)
+    /// The same, but up to the begin of the period instead of from there on.
+    pub fn until(period: Period) -> Self {
+        Self(json!({ period.word(): "backward" }))
     }
 
     /// These keys, whatever the one key is.
-    pub fn of<S: Into<String>>(keys: impl IntoIterator<Item = S>) -> Self {
-        Self::Segment(keys.into_iter().map(Into::into).collect())
-    }
-
-    /// The same window, ending at its key instead of beginning there.
-    #[must_use]
-    pub fn backward(self) -> Self {
-        match self {
-            Self::Hour(_) => Self::Hour(Direction::Backward),
-            Self::Day(_) => Self::Day(Direction::Backward),
-            Self::Week(_) => Self::Week(Direction::Backward),
-            Self::Month(_) => Self::Month(Direction::Backward),
-            Self::Quarter(_) => Self::Quarter(Direction::Backward),
-            Self::Year(_) => Self::Year(Direction::Backward),
-            Self::Segment(keys) => Self::Segment(keys),
-        }
+    pub fn keys<S: Into<String>>(keys: impl IntoIterator<Item = S>) -> Self {
+        Self(json!({ "segment": texts(keys) }))
     }
 }
 
 /// The key as it is.
 pub fn identity() -> Mapper {
-    Mapper(Kind::Identity)
+    Mapper("identity".into())
 }
 
 /// The begin of the period that the key, an instant, lies in.
 pub fn start_of(period: Period) -> Mapper {
-    Mapper(Kind::StartOf(StartOf { period, timezone: None, input_format: None, output_format: None }))
+    Mapper(json!({ "start_of": { "period": period.word() } }))
 }
 
 /// The parts of the key between bars (`eu|2026-01-31`), each by a mapper of its own.
 pub fn product(mappers: impl IntoIterator<Item = Mapper>) -> Mapper {
-    Mapper(Kind::Product { mappers: mappers.into_iter().collect() })
+    Mapper(json!({ "product": { "mappers": all(mappers) } }))
 }
 
 /// The key as it is, if it is one of these. Other updates make no run.
 pub fn allowed<S: Into<String>>(keys: impl IntoIterator<Item = S>) -> Mapper {
-    Mapper(Kind::AllowedKey(keys.into_iter().map(Into::into).collect()))
+    Mapper(json!({ "allowed_key": texts(keys) }))
 }
 
 /// One mapper after the other.
 pub fn chain(mappers: impl IntoIterator<Item = Mapper>) -> Mapper {
-    Mapper(Kind::Chain(mappers.into_iter().collect()))
+    Mapper(json!({ "chain": all(mappers) }))
 }
 
 /// This key, whatever the update's is.
 pub fn fixed(key: impl Into<String>) -> Mapper {
-    Mapper(Kind::FixedKey(key.into()))
+    Mapper(json!({ "fixed_key": key.into() }))
+}
+
+fn all(mappers: impl IntoIterator<Item = Mapper>) -> Vec<Value> {
+    mappers.into_iter().map(|Mapper(mapper)| mapper).collect()
 }
 
 impl Mapper {
     /// Makes one run of all keys of a window. It waits for them.
-    pub fn rollup(self, window: Window) -> Self {
-        Self(Kind::Rollup { upstream: Box::new(self), window, wait: None })
+    pub fn rollup(self, Window(window): Window) -> Self {
+        Self(json!({ "rollup": { "upstream": self.0, "window": window } }))
     }
 
-    /// Lets a [`rollup`](Self::rollup) begin when so many keys are there; below zero, when at most so many are missing.
-    pub fn minimum(self, count: i64) -> Self {
-        match self.0 {
-            Kind::Rollup { upstream, window, wait: _ } => {
-                Self(Kind::Rollup { upstream, window, wait: Some(Wait::MinimumCount(count)) })
-            }
-            other => Self(other),
-        }
+    /// Makes one run of a window as soon as so many of its keys are there; below zero, when at most so many are missing.
+    pub fn rollup_of(self, Window(window): Window, minimum: i64) -> Self {
+        let wait = json!({ "minimum_count": minimum });
+        Self(json!({ "rollup": { "upstream": self.0, "window": window, "wait": wait } }))
     }
 
     /// Makes one run for each key of a window.
-    pub fn fan_out(self, window: Window) -> Self {
-        Self(Kind::FanOut { upstream: Box::new(self), window })
+    pub fn fan_out(self, Window(window): Window) -> Self {
+        Self(json!({ "fan_out": { "upstream": self.0, "window": window } }))
     }
 
     /// The IANA time zone on whose clock the period of [`start_of`] begins; UTC unless given.
     pub fn timezone(self, name: impl Into<String>) -> Self {
-        self.of_period(|start| start.timezone = Some(name.into()))
+        self.of_period("timezone", name.into())
     }
 
     /// How the keys that [`start_of`] reads are written, by the directives of `strftime`; `%Y-%m-%dT%H:%M:%S` unless given.
     pub fn input_format(self, format: impl Into<String>) -> Self {
-        self.of_period(|start| start.input_format = Some(format.into()))
+        self.of_period("input_format", format.into())
     }
 
     /// How the keys that [`start_of`] makes are written.
     pub fn output_format(self, format: impl Into<String>) -> Self {
-        self.of_period(|start| start.output_format = Some(format.into()))
+        self.of_period("output_format", format.into())
     }
 
-    fn of_period(mut self, change: impl FnOnce(&mut StartOf)) -> Self {
-        if let Kind::StartOf(start) = &mut self.0 {
-            change(start);
+    fn of_period(mut self, key: &str, value: String) -> Self {
+        if let Some(start) = self.0.get_mut("start_of") {
+            start[key] = value.into();
         }
         self
     }

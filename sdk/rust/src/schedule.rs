@@ -24,224 +24,229 @@
 //! fn at_least_weekly() {
 //!     report();
 //! }
+//!
+//! #[dag(schedule = schedule::calendar().months(1).day(31), start_date = "2026-01-31")]
+//! fn at_the_end_of_the_month() {
+//!     report();
+//! }
 //! ```
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::asset::{Alias, Asset, AssetExpression};
-use crate::partition::{Mapper, Partitions};
+use crate::partition::{self, Mapper};
 use crate::runtime::{self, Bound};
+use crate::spec::{Object, words};
 use crate::{Error, Result, Timestamp, dag};
+
+mod calendar;
+
+pub use calendar::{Calendar, Weekday, calendar};
 
 /// When runs are made without anybody asking for them.
 #[derive(Debug, Clone)]
 #[must_use = "pass it to `#[dag(schedule = …)]`"]
-pub struct Schedule(pub(crate) Result<ScheduleSpec>);
+pub struct Schedule(Result<Spec>);
 
-/// A schedule as the host reads it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ScheduleSpec {
-    Cron {
-        expression: String,
-        timezone: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        interval: Option<Delta>,
-    },
-    MultipleCron {
-        expressions: Vec<String>,
-        timezone: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        interval: Option<Delta>,
-    },
-    Interval {
-        every_ms: u64,
-    },
-    CronDataInterval {
-        expression: String,
-        timezone: String,
-    },
-    DeltaDataInterval {
-        every: Delta,
-    },
-    Once,
-    Continuous,
-    Events {
-        at: Vec<Timestamp>,
-    },
-    Assets {
-        expression: AssetExpression,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        partitions: Option<Partitions>,
-    },
-    AssetOrTime {
-        assets: AssetExpression,
-        timetable: Box<Self>,
-    },
-    Custom {
-        timetable: &'static str,
-        #[serde(skip_serializing_if = "Value::is_null")]
-        params: Value,
-    },
+/// A schedule, part by part.
+#[derive(Debug, Clone)]
+pub(crate) struct Spec {
+    kind: Kind,
+    said: Object,
+    assets: Option<AssetExpression>,
+    /// When it is due besides, if it is for assets or by time.
+    time: Option<Box<Self>>,
 }
 
-/// A length of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Delta {
-    Ms(u64),
+words!(
+    /// How a schedule tells when runs are due.
+    enum Kind {
+        Cron = "cron",
+        MultipleCron = "multiple_cron",
+        Interval = "interval",
+        Delta = "delta",
+        CronDataInterval = "cron_data_interval",
+        DeltaDataInterval = "delta_data_interval",
+        Once = "once",
+        Continuous = "continuous",
+        Events = "events",
+        Assets = "assets",
+        AssetOrTime = "asset_or_time",
+        Custom = "custom",
+    }
+);
+
+impl Kind {
+    /// Whether it is kept by a clock of some time zone.
+    fn is_cron(self) -> bool {
+        matches!(self, Self::Cron | Self::MultipleCron | Self::CronDataInterval)
+    }
+
+    /// Whether its runs stand for an instant, which a span can be put in front of.
+    fn is_instant(self) -> bool {
+        matches!(self, Self::Cron | Self::MultipleCron | Self::Delta)
+    }
 }
 
-const UTC: &str = "UTC";
+impl Spec {
+    fn new(kind: Kind) -> Self {
+        Self { kind, said: Object::default(), assets: None, time: None }
+    }
+
+    fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.said.set(key, value);
+        self
+    }
+
+    /// As the host reads it.
+    fn json(self) -> Value {
+        let Self { kind, mut said, assets, time } = self;
+        if let Some(assets) = assets {
+            said.set(if time.is_some() { "assets" } else { "expression" }, assets.json());
+        }
+        if let Some(time) = time {
+            said.set("timetable", time.json());
+        }
+        match kind {
+            Kind::Once | Kind::Continuous => kind.into(),
+            kind => {
+                let mut whole = Object::default();
+                whole.set(kind.word(), said);
+                whole.into()
+            }
+        }
+    }
+}
 
 /// Whenever one of these cron expressions fires. A single one can be given as it is: `schedule = "0 6 * * *"`.
 pub fn cron<S: Into<String>>(expressions: impl IntoIterator<Item = S>) -> Schedule {
-    let expressions = expressions.into_iter().map(Into::into).collect();
-    Schedule(Ok(ScheduleSpec::MultipleCron { expressions, timezone: UTC.to_owned(), interval: None }))
+    let expressions: Vec<String> = expressions.into_iter().map(Into::into).collect();
+    Schedule(Ok(Spec::new(Kind::MultipleCron).with("expressions", expressions).with("timezone", "UTC")))
 }
 
-/// At the end of each interval between two instants of a cron expression, or of each [`Duration`] counted from the start
-/// date. The run stands for that interval.
+/// At the end of each interval between two instants of a cron expression, or of each [`Duration`] or [`Calendar`] span
+/// counted from the start date. The run stands for that interval.
 pub fn data_interval(schedule: impl Into<Schedule>) -> Schedule {
-    Schedule(schedule.into().0.and_then(|spec| match spec {
-        ScheduleSpec::Cron { expression, timezone, interval: None } => {
-            Ok(ScheduleSpec::CronDataInterval { expression, timezone })
-        }
-        ScheduleSpec::Interval { every_ms } => Ok(ScheduleSpec::DeltaDataInterval { every: Delta::Ms(every_ms) }),
-        _ => Err(Error::fail("`data_interval` takes a cron expression or a `Duration`")),
+    Schedule(schedule.into().0.and_then(|mut spec| {
+        spec.kind = match spec.kind {
+            Kind::Cron => Kind::CronDataInterval,
+            Kind::Delta => Kind::DeltaDataInterval,
+            Kind::Interval => {
+                return Ok(Spec::new(Kind::DeltaDataInterval).with("every", delta(&spec.said.0["every_ms"])));
+            }
+            _ => return Err(Error::fail("`data_interval` takes a cron expression, a `Duration` or a `Calendar` span")),
+        };
+        Ok(spec)
     }))
+}
+
+/// So many milliseconds as a length of time.
+fn delta(ms: &Value) -> Value {
+    json!({ "ms": ms })
 }
 
 /// Once every `interval`, counted from the start date. The run stands for the instant.
 pub fn every(interval: Duration) -> Schedule {
-    Schedule(Ok(ScheduleSpec::Interval { every_ms: dag::millis(interval) }))
+    Schedule(Ok(Spec::new(Kind::Interval).with("every_ms", dag::millis(interval))))
 }
 
 /// Once, as soon as may be.
 pub fn once() -> Schedule {
-    Schedule(Ok(ScheduleSpec::Once))
+    Schedule(Ok(Spec::new(Kind::Once)))
 }
 
 /// Again as soon as the last run has ended.
 pub fn continuous() -> Schedule {
-    Schedule(Ok(ScheduleSpec::Continuous))
+    Schedule(Ok(Spec::new(Kind::Continuous)))
 }
 
 /// At these instants.
 pub fn events(instants: impl IntoIterator<Item = Timestamp>) -> Schedule {
-    Schedule(Ok(ScheduleSpec::Events { at: instants.into_iter().collect() }))
+    let instants: Vec<String> = instants.into_iter().map(|instant| instant.to_string()).collect();
+    Schedule(Ok(Spec::new(Kind::Events).with("at", instants)))
 }
 
 /// Whenever a part of the assets has been updated: one run for each key. Without a mapper the key of the run is that of
-/// the events; see [`partition`](crate::partition) for others.
+/// the events; see [`partition`] for others.
 pub fn partitioned(assets: impl Into<AssetExpression>, mapper: impl Into<Option<Mapper>>) -> Schedule {
-    let partitions =
-        Partitions { mapper: mapper.into().unwrap_or_else(crate::partition::identity), by_asset: BTreeMap::new() };
-    Schedule(Ok(ScheduleSpec::Assets { expression: assets.into(), partitions: Some(partitions) }))
+    let Mapper(mapper) = mapper.into().unwrap_or_else(partition::identity);
+    Schedule::from(assets.into()).change("", |_| true, |spec| spec.said.set("partitions", json!({ "mapper": mapper })))
 }
 
 /// Whenever the assets have been updated, and besides by time.
 pub fn either(assets: impl Into<AssetExpression>, time: impl Into<Schedule>) -> Schedule {
-    let assets = assets.into();
-    Schedule(time.into().0.map(|timetable| ScheduleSpec::AssetOrTime { assets, timetable: Box::new(timetable) }))
+    let assets = Some(assets.into());
+    Schedule(time.into().0.map(|time| Spec { assets, time: Some(Box::new(time)), ..Spec::new(Kind::AssetOrTime) }))
 }
 
 impl Schedule {
     /// The IANA time zone on whose clock cron expressions are read; UTC unless given.
     pub fn timezone(self, name: impl Into<String>) -> Self {
-        self.change(|spec| spec.zone().map(|timezone| *timezone = name.into()))
+        self.change("timezone", Kind::is_cron, |spec| spec.said.set("timezone", name.into()))
     }
 
     /// Makes each run stand for the span that ends when it is due, instead of for that instant.
     pub fn covering(self, span: Duration) -> Self {
-        self.change(|spec| spec.interval().map(|interval| *interval = Some(Delta::Ms(dag::millis(span)))))
+        self.change("covering", Kind::is_instant, |spec| spec.said.set("interval", delta(&dag::millis(span).into())))
+    }
+
+    /// Lets a DAG without a start date begin with the instant before it appeared if that was at most so long ago.
+    /// Otherwise it does if that was a moment ago: within a tenth of the time between two instants, or five minutes.
+    pub fn run_immediately(self, within: Duration) -> Self {
+        let is_plain_cron = |kind| matches!(kind, Kind::Cron | Kind::MultipleCron);
+        let within = json!({ "within_ms": dag::millis(within) });
+        self.change("run_immediately", is_plain_cron, |spec| spec.said.set("run_immediately", within))
+    }
+
+    /// Lets a run of [`events`] that is asked for stand for the event before it, instead of for the moment of asking.
+    pub fn restrict_to_events(self) -> Self {
+        let is_events = |kind| matches!(kind, Kind::Events);
+        self.change("restrict_to_events", is_events, |spec| spec.said.set("restrict_to_events", true))
     }
 
     /// What the keys of one of the assets, by its name, mean in a [`partitioned`] schedule.
-    pub fn mapper(self, asset: impl Into<String>, mapper: Mapper) -> Self {
-        Self(self.0.and_then(|mut spec| match &mut spec {
-            ScheduleSpec::Assets { partitions: Some(partitions), .. } => {
-                partitions.by_asset.insert(asset.into(), mapper);
-                Ok(spec)
+    pub fn mapper(self, asset: &str, Mapper(mapper): Mapper) -> Self {
+        let is_assets = |kind| matches!(kind, Kind::Assets);
+        self.change("mapper", is_assets, |spec| {
+            spec.said.within("partitions", |partitions| partitions.within("by_asset", |all| all.set(asset, mapper)));
+        })
+    }
+
+    /// Changes the part that tells the time, if it is of a kind that the option is for.
+    fn change(self, option: &str, is_for: impl Fn(Kind) -> bool, change: impl FnOnce(&mut Spec)) -> Self {
+        Self(self.0.and_then(|mut spec| {
+            let part = if spec.time.is_some() { spec.time.as_deref_mut() } else { Some(&mut spec) };
+            match part.filter(|part| is_for(part.kind)) {
+                Some(part) => change(part),
+                None => return Err(Error::fail(format_args!("a schedule of this kind has no `{option}`"))),
             }
-            _ => Err(Error::fail("`mapper` is for a schedule made by `schedule::partitioned`")),
+            Ok(spec)
         }))
     }
 
-    fn change(self, change: impl FnOnce(&mut ScheduleSpec) -> Option<()>) -> Self {
-        Self(self.0.and_then(|mut spec| match change(&mut spec) {
-            Some(()) => Ok(spec),
-            None => Err(Error::fail("`timezone` and `covering` are for cron expressions; this schedule has none")),
-        }))
+    /// As the host reads it, and the assets that it names.
+    pub(crate) fn json(self) -> Result<(Value, Option<AssetExpression>)> {
+        self.0.map(|spec| {
+            let assets = spec.assets.clone();
+            (spec.json(), assets)
+        })
     }
 
     #[doc(hidden)]
     pub fn bind(timetable: &'static runtime::Timetable, arguments: Vec<Result<Value>>) -> Self {
-        Self(
-            timetable
-                .bind(arguments)
-                .map(|Bound { name, arguments }| ScheduleSpec::Custom { timetable: name, params: arguments }),
-        )
-    }
-}
-
-impl ScheduleSpec {
-    /// The assets whose updates make runs.
-    pub(crate) fn assets(&self) -> Option<&AssetExpression> {
-        match self {
-            Self::Assets { expression: assets, .. } | Self::AssetOrTime { assets, .. } => Some(assets),
-            Self::Cron { .. }
-            | Self::MultipleCron { .. }
-            | Self::Interval { .. }
-            | Self::CronDataInterval { .. }
-            | Self::DeltaDataInterval { .. }
-            | Self::Once
-            | Self::Continuous
-            | Self::Events { .. }
-            | Self::Custom { .. } => None,
-        }
-    }
-
-    fn zone(&mut self) -> Option<&mut String> {
-        match self {
-            Self::Cron { timezone, .. }
-            | Self::MultipleCron { timezone, .. }
-            | Self::CronDataInterval { timezone, .. } => Some(timezone),
-            Self::AssetOrTime { timetable, .. } => timetable.zone(),
-            Self::Interval { .. }
-            | Self::DeltaDataInterval { .. }
-            | Self::Once
-            | Self::Continuous
-            | Self::Events { .. }
-            | Self::Assets { .. }
-            | Self::Custom { .. } => None,
-        }
-    }
-
-    fn interval(&mut self) -> Option<&mut Option<Delta>> {
-        match self {
-            Self::Cron { interval, .. } | Self::MultipleCron { interval, .. } => Some(interval),
-            Self::AssetOrTime { timetable, .. } => timetable.interval(),
-            Self::CronDataInterval { .. }
-            | Self::Interval { .. }
-            | Self::DeltaDataInterval { .. }
-            | Self::Once
-            | Self::Continuous
-            | Self::Events { .. }
-            | Self::Assets { .. }
-            | Self::Custom { .. } => None,
-        }
+        Self(timetable.bind(arguments).map(|Bound { name, arguments }| {
+            let mut spec = Spec::new(Kind::Custom).with("timetable", name);
+            spec.said.set_unless_default("params", arguments);
+            spec
+        }))
     }
 }
 
 impl From<&str> for Schedule {
     fn from(expression: &str) -> Self {
-        let (expression, timezone) = (expression.to_owned(), UTC.to_owned());
-        Self(Ok(ScheduleSpec::Cron { expression, timezone, interval: None }))
+        Self(Ok(Spec::new(Kind::Cron).with("expression", expression).with("timezone", "UTC")))
     }
 }
 
@@ -251,9 +256,15 @@ impl From<Duration> for Schedule {
     }
 }
 
+impl From<Calendar> for Schedule {
+    fn from(calendar: Calendar) -> Self {
+        Self(Ok(Spec::new(Kind::Delta).with("every", calendar.json())))
+    }
+}
+
 impl From<AssetExpression> for Schedule {
-    fn from(expression: AssetExpression) -> Self {
-        Self(Ok(ScheduleSpec::Assets { expression, partitions: None }))
+    fn from(assets: AssetExpression) -> Self {
+        Self(Ok(Spec { assets: Some(assets), ..Spec::new(Kind::Assets) }))
     }
 }
 

@@ -4,22 +4,31 @@ use serde_json::{Map, Value, json};
 
 /// An enum whose members the host knows by a word.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $member:ident = $word:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $visibility:vis enum $name:ident { $($(#[$about:meta])* $member:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name { $($(#[$about])* $member),+ }
+        $visibility enum $name { $($(#[$about])* $member),+ }
+
+        impl $name {
+            /// The host's word for it.
+            pub(crate) fn word(self) -> &'static str {
+                match self { $(Self::$member => $word),+ }
+            }
+        }
 
         impl From<$name> for Value {
             fn from(one: $name) -> Self {
-                match one { $($name::$member => $word),+ }.into()
+                one.word().into()
             }
         }
     };
 }
 
+pub(crate) use words;
+
 words!(
     /// When a task may run, by how its direct upstream tasks ended.
-    TriggerRule {
+    pub enum TriggerRule {
         /// All of them succeeded: what counts unless another rule is given.
         AllSuccess = "all_success",
         /// All of them failed.
@@ -51,7 +60,7 @@ words!(
 
 words!(
     /// How the weights of other tasks add to a task's own.
-    WeightRule {
+    pub enum WeightRule {
         /// Those of all tasks downstream are added: what counts unless another rule is given.
         Downstream = "downstream",
         /// Those of all tasks upstream are added.
@@ -64,7 +73,7 @@ words!(
 words!(
     /// How a task decides what goes on after it.
     #[doc(hidden)]
-    Decides {
+    pub enum Decides {
         Branch = "branch",
         ShortCircuit = "short_circuit",
     }

@@ -31,7 +31,7 @@ use serde_json::Value;
 
 use crate::error::Ending;
 use crate::runtime::{self, Bound};
-use crate::wait::{WaitSpec, Waitable};
+use crate::wait::Waitable;
 use crate::{Error, Result};
 
 /// A wait that a task begins; see [`defer`].
@@ -49,7 +49,7 @@ pub enum Awaited {
     /// A trigger of the module, and its arguments.
     Guest(&'static str, Value),
     /// Something the host knows by itself.
-    Host(WaitSpec),
+    Host(Value),
 }
 
 /// A deferral on its way to the host.
@@ -75,7 +75,7 @@ pub trait Deferrable {
 
 impl<W: Waitable> Deferrable for W {
     fn awaits(self) -> Result<Awaited> {
-        self.wait().map(|until| Awaited::Host(WaitSpec::new(until)))
+        self.wait().map(|wait| Awaited::Host(wait.said))
     }
 }
 

@@ -16,44 +16,25 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::asset::Asset;
+use crate::spec::{Object, words};
 use crate::{Error, Result, Timestamp, dag};
 
-/// A wait as the host reads it.
+/// A wait as the host reads it, and what a task has to declare to wait so.
 #[doc(hidden)]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WaitSpec {
-    until: WaitFor,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    pub(crate) said: Value,
+    /// A kind of thing that it uses, and its name.
+    pub(crate) uses: Option<(&'static str, String)>,
 }
 
-impl WaitSpec {
-    pub(crate) fn new(until: WaitFor) -> Self {
-        Self { until }
+impl Wait {
+    fn until(kind: &str, value: impl Into<Value>) -> Self {
+        Self { said: json!({ "until": { kind: value.into() } }), uses: None }
     }
-
-    /// What a task has to declare to wait so: a kind of thing that it uses, and its name.
-    pub(crate) fn uses(&self) -> Option<(&'static str, String)> {
-        match &self.until {
-            WaitFor::Run(run) => Some(("dags", run.dag_id.clone())),
-            WaitFor::Http(http) => origin(&http.url).map(|origin| ("origins", origin)),
-            WaitFor::Asset(_) | WaitFor::Instant(_) | WaitFor::Duration(_) | WaitFor::AfterInterval(_) => None,
-        }
-    }
-}
-
-/// What is waited for.
-#[doc(hidden)]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WaitFor {
-    Instant(Timestamp),
-    Duration(u64),
-    AfterInterval(u64),
-    Run(Run),
-    Asset(String),
-    Http(Http),
 }
 
 /// Something the host can wait for: an instant, a [`Duration`], an [`asset`](crate::asset()), or what this module makes.
@@ -65,26 +46,26 @@ pub enum WaitFor {
 )]
 pub trait Waitable {
     #[doc(hidden)]
-    fn wait(self) -> Result<WaitFor>;
+    fn wait(self) -> Result<Wait>;
 }
 
 impl Waitable for Timestamp {
-    fn wait(self) -> Result<WaitFor> {
-        Ok(WaitFor::Instant(self))
+    fn wait(self) -> Result<Wait> {
+        Ok(Wait::until("instant", self.to_string()))
     }
 }
 
 impl Waitable for Duration {
     /// Counted from when the task could run.
-    fn wait(self) -> Result<WaitFor> {
-        Ok(WaitFor::Duration(dag::millis(self)))
+    fn wait(self) -> Result<Wait> {
+        Ok(Wait::until("duration", dag::millis(self)))
     }
 }
 
 impl Waitable for Asset {
     /// An event of it after the run's begin.
-    fn wait(self) -> Result<WaitFor> {
-        Ok(WaitFor::Asset(self.name))
+    fn wait(self) -> Result<Wait> {
+        Ok(Wait::until("asset", self.name))
     }
 }
 
@@ -98,97 +79,89 @@ pub fn after_interval(span: Duration) -> AfterInterval {
 }
 
 impl Waitable for AfterInterval {
-    fn wait(self) -> Result<WaitFor> {
-        Ok(WaitFor::AfterInterval(dag::millis(self.0)))
+    fn wait(self) -> Result<Wait> {
+        Ok(Wait::until("after_interval", dag::millis(self.0)))
     }
 }
 
-/// A state that another DAG's run or task can be in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It succeeded.
-    Success,
-    /// It failed.
-    Failed,
-    /// It was skipped.
-    Skipped,
-    /// Its upstream failed.
-    UpstreamFailed,
-    /// It runs.
-    Running,
-}
+words!(
+    /// A state that another DAG's run or task can be in.
+    pub enum State {
+        /// It succeeded.
+        Success = "success",
+        /// It failed.
+        Failed = "failed",
+        /// It was skipped.
+        Skipped = "skipped",
+        /// Its upstream failed.
+        UpstreamFailed = "upstream_failed",
+        /// It runs.
+        Running = "running",
+    }
+);
 
 /// A run of another DAG; see [`run`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "pass it to `wait_for` or `defer`"]
 pub struct Run {
-    dag_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task_id: Option<String>,
-    #[serde(skip_serializing_if = "is_zero")]
-    execution_delta_ms: i64,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    allowed_states: Vec<State>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    failed_states: Vec<State>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls takes a reference")]
-fn is_zero(span: &i64) -> bool {
-    *span == 0
+    dag: String,
+    said: Object,
 }
 
 /// The success of the run of `dag` with the same logical date.
 pub fn run(dag: impl Into<String>) -> Run {
-    Run {
-        dag_id: dag.into(),
-        task_id: None,
-        execution_delta_ms: 0,
-        allowed_states: Vec::new(),
-        failed_states: Vec::new(),
-    }
+    Run { dag: dag.into(), said: Object::default() }
 }
 
 impl Run {
     /// One task of it instead of the run as a whole.
     pub fn task(self, id: impl Into<String>) -> Self {
-        Self { task_id: Some(id.into()), ..self }
+        self.set("task_id", id.into())
     }
 
     /// The run whose logical date is so much before this one's.
     pub fn earlier_by(self, span: Duration) -> Self {
-        Self { execution_delta_ms: dag::millis(span).try_into().unwrap_or(i64::MAX), ..self }
+        self.set("execution_delta_ms", signed(span))
     }
 
     /// The run whose logical date is so much after this one's.
     pub fn later_by(self, span: Duration) -> Self {
-        Self { execution_delta_ms: dag::millis(span).try_into().map_or(i64::MIN, |span: i64| -span), ..self }
+        self.set("execution_delta_ms", -signed(span))
     }
 
     /// The states that end the wait well, instead of success.
     pub fn allowed_states(self, states: impl IntoIterator<Item = State>) -> Self {
-        Self { allowed_states: states.into_iter().collect(), ..self }
+        self.set("allowed_states", states.into_iter().collect::<Vec<_>>())
     }
 
     /// The states that fail it at once.
     pub fn failed_states(self, states: impl IntoIterator<Item = State>) -> Self {
-        Self { failed_states: states.into_iter().collect(), ..self }
+        self.set("failed_states", states.into_iter().collect::<Vec<_>>())
+    }
+
+    fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.said.set(key, value);
+        self
     }
 }
 
+fn signed(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
 impl Waitable for Run {
-    fn wait(self) -> Result<WaitFor> {
-        Ok(WaitFor::Run(self))
+    fn wait(self) -> Result<Wait> {
+        let Self { dag, mut said } = self;
+        said.set("dag_id", dag.as_str());
+        Ok(Wait { uses: Some(("dags", dag)), ..Wait::until("run", said) })
     }
 }
 
 /// A page that is asked for again and again; see [`http`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "pass it to `wait_for` or `defer`"]
 pub struct Http {
     url: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     statuses: Vec<u16>,
 }
 
@@ -205,11 +178,15 @@ impl Http {
 }
 
 impl Waitable for Http {
-    fn wait(self) -> Result<WaitFor> {
-        match origin(&self.url) {
-            Some(_) => Ok(WaitFor::Http(self)),
-            None => Err(Error::fail(format_args!("{:?} is not a URL that begins with http:// or https://", self.url))),
-        }
+    fn wait(self) -> Result<Wait> {
+        let Self { url, statuses } = self;
+        let Some(origin) = origin(&url) else {
+            return Err(Error::fail(format_args!("{url:?} is not a URL that begins with http:// or https://")));
+        };
+        let mut said = Object::default();
+        said.set("url", url);
+        said.set_list("statuses", statuses);
+        Ok(Wait { uses: Some(("origins", origin)), ..Wait::until("http", said) })
     }
 }
 

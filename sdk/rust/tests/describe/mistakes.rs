@@ -71,9 +71,9 @@ fn a_mistake_names_the_task() {
 fn a_schedule_without_a_clock_has_no_time_zone() {
     let late = |schedule: Schedule| Dag::new("refused").schedule(schedule).draw(|| ()).expect_err("it has a mistake");
     let message = late(schedule::once().timezone("Europe/Amsterdam")).to_string();
-    assert!(message.contains("`timezone` and `covering` are for cron expressions"), "{message}");
+    assert!(message.contains("a schedule of this kind has no `timezone`"), "{message}");
     let message = late(schedule::data_interval(schedule::once())).to_string();
-    assert!(message.contains("takes a cron expression or a `Duration`"), "{message}");
+    assert!(message.contains("takes a cron expression, a `Duration` or a `Calendar` span"), "{message}");
 }
 
 #[test]

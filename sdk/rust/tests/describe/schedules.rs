@@ -3,6 +3,7 @@
 use flow_sdk::partition::{Period, Window};
 use flow_sdk::prelude::*;
 use flow_sdk::runtime::next;
+use flow_sdk::schedule::Weekday;
 use flow_sdk::{Dag, Restriction};
 
 use crate::snapshot;
@@ -51,6 +52,26 @@ fn at_events() {
     work();
 }
 
+#[dag(schedule = schedule::events([Timestamp::from_millis(0)]).restrict_to_events())]
+fn at_one_event() {
+    work();
+}
+
+#[dag(schedule = schedule::calendar().months(1).day(31), start_date = "2026-01-31")]
+fn month_by_month() {
+    work();
+}
+
+#[dag(schedule = schedule::data_interval(schedule::calendar().weeks(2).weekday(Weekday::Friday, 1)))]
+fn every_other_friday() {
+    work();
+}
+
+#[dag(schedule = schedule::Schedule::from("@daily").run_immediately(Duration::from_hours(1)))]
+fn soon() {
+    work();
+}
+
 #[dag(schedule = schedule::once())]
 fn once() {
     work();
@@ -82,7 +103,7 @@ fn in_code_without_params() {
 }
 
 #[dag(schedule = schedule::partitioned(asset("orders") & asset("prices"), None)
-    .mapper("orders", partition::start_of(Period::Day).timezone("Europe/Amsterdam").rollup(Window::day()).minimum(-1))
+    .mapper("orders", partition::start_of(Period::Day).timezone("Europe/Amsterdam").rollup_of(Window::of(Period::Day), -1))
     .mapper("prices", partition::chain([partition::allowed(["eu", "us"]), partition::fixed("all")])))]
 fn in_parts() {
     work();
@@ -96,7 +117,7 @@ fn in_parts_of_parts() {
     work();
 }
 
-#[dag(schedule = schedule::partitioned(asset("weeks"), partition::start_of(Period::Week).fan_out(Window::week().backward())))]
+#[dag(schedule = schedule::partitioned(asset("weeks"), partition::start_of(Period::Week).fan_out(Window::until(Period::Week))))]
 fn in_more_parts() {
     work();
 }
@@ -113,7 +134,7 @@ fn with_preset() {
 
 #[test]
 fn schedules_say_when() {
-    let dags: [fn() -> Result<Dag>; 16] = [
+    let dags: [fn() -> Result<Dag>; 20] = [
         plain,
         with_preset,
         several,
@@ -121,6 +142,10 @@ fn schedules_say_when() {
         quarter_days,
         seldom,
         at_events,
+        at_one_event,
+        month_by_month,
+        every_other_friday,
+        soon,
         once,
         continuous,
         with_assets,
