@@ -13,6 +13,8 @@
 mod arrive;
 mod changes;
 mod expand;
+mod fit;
+mod group;
 mod host;
 mod instance;
 mod judge;
@@ -25,6 +27,8 @@ mod verdict;
 mod whole;
 
 pub use changes::{Changes, Expanded, Step};
+pub use fit::Renumbering;
+pub use group::{GroupTries, Regroup};
 pub use host::Host;
 pub use instance::{Ended, Expansion, Instance, Node, Skips};
 pub use report::{Finish, Refusal, Returned};
@@ -55,6 +59,8 @@ pub struct Progress<'g> {
     doubts: BTreeSet<Doubt>,
     /// The task whose failure is to end the run.
     failed_fast: Option<TaskIndex>,
+    /// The group whose next try begins.
+    restarts: Option<group::Place>,
     /// Whether something that had ended is now something else, so that counts have to be made anew.
     is_stale: bool,
     changes: Changes,
@@ -70,6 +76,7 @@ impl<'g> Progress<'g> {
             arrivals: VecDeque::new(),
             doubts: BTreeSet::new(),
             failed_fast: None,
+            restarts: None,
             is_stale: false,
             changes: Changes::default(),
         }

@@ -173,7 +173,11 @@ impl Progress<'_> {
         let is_setup = self.graph.is_setup(from);
         let is_gate = self.graph.is_gate(from);
         match arrival.news {
-            News::Ended { how, cuts, rests } => Change::Ended { how, cuts, is_setup, rests, is_gate },
+            News::Ended { how, cuts, rests } => {
+                let is_swept_away = rests.is_some_and(|sweep| self.is_swept_away(arrival.to, sweep));
+                let how = if is_swept_away { Terminal::Skipped } else { how };
+                Change::Ended { how, cuts, is_setup, rests, is_gate }
+            }
             News::Rests(sweep) => Change::Rests { sweep, is_gate },
             News::Done => Change::Done,
             News::Look => Change::Nothing,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Expansion, Instance, Node, RunFacts};
+use super::{Expansion, Instance, Node, Regroup, RunFacts};
 use crate::graph::TaskIndex;
 use crate::state::{QueueEffect, TaskStatus};
 
@@ -23,6 +23,9 @@ pub struct Changes {
     pub expansions: Vec<(TaskIndex, Expansion)>,
     /// Mapped tasks that have got instances, in addition to those that they had.
     pub expanded: Vec<Expanded>,
+    /// Groups that are to be tried again, each with the attempt in [`Changes::steps`] that stands for that: when it is due,
+    /// [`super::Progress::restart`] is to be called instead of running it.
+    pub regroups: Vec<Regroup>,
     /// Task instances that somebody said had ended: nothing that they do by themselves follows from it.
     pub marked: BTreeSet<Instance>,
     /// Why task instances ended as they did, where no attempt says so.

@@ -61,7 +61,7 @@ impl Progress<'_> {
     }
 
     /// As many instances as there should be: further ones are made, those beyond the length are removed, and those that had
-    /// been are there again.
+    /// been are there again. Of none at all, the first says so by being skipped.
     fn refold(&mut self, task: TaskIndex, length: u32, now: Millis) -> Option<()> {
         let Head::Expanded(before) = self.rows.head(self.graph, task)? else { return Some(()) };
         if !self.rows.has_whole(task) {
@@ -71,7 +71,12 @@ impl Progress<'_> {
         let present: Vec<Instance> = self.rows.of_task(task).map(|(at, _)| at).collect();
         for at in present {
             let is_part = at.map_index.is_some_and(|index| index < length);
-            self.must_happen(at, if is_part { &TaskEvent::Restored } else { &TaskEvent::Removed }, now);
+            let event = match at.map_index {
+                _ if is_part => TaskEvent::Restored,
+                Some(0) => TaskEvent::Marked(Terminal::Skipped),
+                Some(_) | None => TaskEvent::Removed,
+            };
+            self.must_happen(at, &event, now);
         }
         if length > before {
             self.insert(task, nodes);

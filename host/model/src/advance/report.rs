@@ -1,5 +1,6 @@
 //! How a task instance says that it has ended, and what it decided with that.
 
+use super::group::Parting;
 use super::{Instance, Progress, Skips};
 use crate::graph::{MAX_MAP_LENGTH, TaskIndex};
 use crate::ids::AttemptId;
@@ -68,7 +69,11 @@ impl Progress<'_> {
                 (AttemptEnd::Failed(failure.clone()), Some(failure))
             }
         };
-        self.happen(at, &TaskEvent::Finished { attempt, end: &end, next, retry }, now)?;
+        let event = TaskEvent::Finished { attempt, end: &end, next, retry };
+        match self.saved_by_group(at, &event, now) {
+            Some(delay) => self.fail_in_group(at, &Parting { attempt, next, delay }, now)?,
+            None => self.happen(at, &event, now)?,
+        }
         let has_failed = self.rows.node(at).is_some_and(|node| node.status.ended() == Some(Terminal::Failed));
         if has_failed && self.graph.spec().fail_fast {
             self.failed_fast = Some(at.task);

@@ -75,11 +75,12 @@ impl Progress<'_> {
     ) {
         let rows = &mut self.rows;
         for (at, node) in nodes {
-            if !rows.removed.contains(&at) {
+            // Tasks that an earlier version of the DAG had are of no concern to this one.
+            if !rows.removed.contains(&at) && at.task.usize() < self.graph.spec().tasks.len() {
                 rows.nodes.entry(at).or_insert(node);
             }
         }
-        for (task, expansion) in expansions {
+        for (task, expansion) in expansions.into_iter().filter(|(task, _)| self.graph.mapping(*task).is_some()) {
             rows.expansions.entry(task).or_insert(expansion);
             rows.heads.insert(task);
         }
@@ -159,6 +160,12 @@ impl Rows {
         self.expansions.insert(task, expansion);
         self.changed_expansions.insert(task);
         self.heads.insert(task);
+    }
+
+    pub(super) fn remove_expansion(&mut self, task: TaskIndex) {
+        if self.expansions.remove(&task).is_some() {
+            self.changed_expansions.remove(&task);
+        }
     }
 
     pub(super) fn remove(&mut self, at: Instance) {

@@ -2,7 +2,7 @@
 
 use super::judge::Verdict;
 use super::rows::Head;
-use super::{Host, Instance, Progress, Skips, Wanted};
+use super::{Host, Instance, Progress, Refusal, Skips, Wanted};
 use crate::dag::Native;
 use crate::graph::TaskIndex;
 use crate::ids::AttemptId;
@@ -117,7 +117,19 @@ impl Progress<'_> {
     }
 
     fn release(&mut self, at: Instance, host: &mut dyn Host) {
-        let admission = match &self.graph.task(at.task).native {
+        let admission = self.admission(at, host);
+        self.must_happen(at, &TaskEvent::Released(admission), host.now());
+    }
+
+    /// The pause before another try is over of what the host itself does in place of a task's function.
+    pub fn try_again(&mut self, at: Instance, host: &mut dyn Host) -> Result<(), Refusal> {
+        let admission = self.admission(at, host);
+        self.happen(at, &TaskEvent::Due(admission), host.now())
+    }
+
+    /// How a task instance goes on that may.
+    fn admission(&mut self, at: Instance, host: &mut dyn Host) -> Admission {
+        match &self.graph.task(at.task).native {
             Some(Native::Empty) => Admission::Done(Terminal::Success),
             Some(Native::LatestOnly) => {
                 let tasks = self.graph.downstream(at.task).to_vec();
@@ -132,8 +144,7 @@ impl Progress<'_> {
             Some(Native::HumanInput(_)) => Admission::Asks(host.mint()),
             None if host.admits(at.task) => Admission::Offered(host.mint()),
             None => Admission::Held,
-        };
-        self.must_happen(at, &TaskEvent::Released(admission), host.now());
+        }
     }
 
     /// Lets something happen that the rules have found possible.

@@ -62,12 +62,23 @@ impl Progress<'_> {
             return Reach::Not;
         }
         let cut = reach(rule, awaited, Swept { surely: seen.cut, loosely: 0 });
-        if self.graph.is_teardown(at.task) {
-            return cut;
-        }
-        // What a task is mapped over decided how many instances it has. Airflow, too, sweeps up only those without an index.
-        let swept = if at.map_index.is_none() { reach(rule, awaited, seen.swept) } else { Reach::Not };
-        cut.max(swept).max(reach(rule, awaited, seen.swept_here))
+        let all = if self.graph.is_teardown(at.task) {
+            cut
+        } else {
+            // What a task is mapped over decided how many instances it has. Airflow, too, sweeps up only those without an index.
+            let swept = if at.map_index.is_none() { reach(rule, awaited, seen.swept) } else { Reach::Not };
+            cut.max(swept).max(reach(rule, awaited, seen.swept_here))
+        };
+        // Whoever waits for any one upstream hears of the others later. What it hears is counted as skipped instead.
+        if rule.patience() == Patience::One { all.min(Reach::Loosely) } else { all }
+    }
+
+    /// Whether an end is as good as a skip to a task that any one upstream would let run: it came after the decision that
+    /// sweeps over both.
+    pub(super) fn is_swept_away(&self, to: TaskIndex, sweep: Sweep) -> bool {
+        let is_swept_up = self.graph.mapping(to).is_none_or(|mapping| mapping.literal().is_none());
+        let reaches = sweep.here == Reach::Surely || is_swept_up && sweep.further == Reach::Surely;
+        reaches && self.waits_for_any(to) && !self.graph.is_teardown(to)
     }
 
     /// What a task instance that has come to rest passes on to a task behind it.

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Instance, Progress};
+use super::{GroupTries, Instance, Progress};
 use crate::graph::{Graph, TaskIndex};
 use crate::state::{RunState, TaskStatus, Terminal};
 
 /// What the rules know of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFacts {
     /// Where it stands.
     pub state: RunState,
@@ -26,7 +26,7 @@ impl Default for RunFacts {
 }
 
 /// What a run needs to know of its task instances to say whether it is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tally {
     /// Task instances that have not ended.
@@ -43,6 +43,9 @@ pub struct Tally {
     /// The task whose failure has ended everything else, in a DAG with `fail_fast`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_fast: Option<TaskIndex>,
+    /// The groups that have been tried again or are going to be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupTries>,
 }
 
 impl Tally {

@@ -4,7 +4,7 @@
 //! is that of the run; nothing on the way of a running task comes here, except the first failure under `fail_fast`.
 
 use super::settle::Doubt;
-use super::{Expansion, Instance, Node, Progress, Refusal, RunFacts, Tally, Wanted};
+use super::{Expansion, Instance, Node, Progress, Refusal, RunFacts, Wanted};
 use crate::graph::{Graph, TaskIndex};
 use crate::state::{Phase, RunState, TaskEvent, Terminal};
 use crate::time::Millis;
@@ -71,18 +71,24 @@ impl<'g> Progress<'g> {
     /// Runs task instances again: they have all their tries before them once more. The run goes on.
     pub fn clear(&mut self, instances: &[Instance], now: Millis) -> Result<(), Refusal> {
         for &at in instances {
-            let retries = self.graph.task(at.task).retries;
-            self.happen(at, &TaskEvent::Cleared, now)?;
-            if let Some(node) = self.rows.node_mut(at) {
-                node.max_tries = node.status.try_number.saturating_add(retries);
-                (node.skips, node.length) = (None, None);
-            }
-            let may_change = self.graph.mapping(at.task).is_some_and(|mapping| mapping.literal().is_none());
-            if may_change && let Some(expansion) = self.rows.expansion_mut(at.task) {
-                expansion.is_outdated = expansion.length.is_some();
-            }
+            self.clear_one(at, now)?;
         }
         self.go_on();
+        Ok(())
+    }
+
+    pub(super) fn clear_one(&mut self, at: Instance, now: Millis) -> Result<(), Refusal> {
+        let retries = self.graph.task(at.task).retries;
+        self.happen(at, &TaskEvent::Cleared, now)?;
+        if let Some(node) = self.rows.node_mut(at) {
+            node.max_tries = node.status.try_number.saturating_add(retries);
+            (node.skips, node.length) = (None, None);
+        }
+        let may_change = self.graph.mapping(at.task).is_some_and(|mapping| mapping.literal().is_none());
+        if may_change && let Some(expansion) = self.rows.expansion_mut(at.task) {
+            expansion.is_outdated = expansion.length.is_some();
+        }
+        self.is_stale = true;
         Ok(())
     }
 
@@ -99,6 +105,7 @@ impl<'g> Progress<'g> {
     fn go_on(&mut self) {
         self.run.tally.is_doomed = false;
         self.run.tally.failed_fast = None;
+        self.run.tally.groups.clear();
         if self.run.state != RunState::Queued {
             self.run.state = RunState::Running;
         }
@@ -136,6 +143,10 @@ impl<'g> Progress<'g> {
             self.happen_to_all(&TaskEvent::FailedFast, now, |other| other != task);
         }
         self.failed_fast = None;
+        if self.restarts.is_some() && !self.rows.has_everything() {
+            return false;
+        }
+        self.restart_group(now);
         if !self.is_stale {
             return true;
         }
@@ -154,7 +165,10 @@ impl<'g> Progress<'g> {
         self.count_own_states();
         for at in 0..self.graph.in_order().len() {
             let task = self.graph.in_order()[at];
-            let ended = self.rows.of_task(task).filter_map(|(at, node)| Some((at, node.status.ended()?)));
+            // A task that is no longer mapped may still have instances with an index, which nobody waits for.
+            let is_mapped = self.graph.mapping(task).is_some();
+            let present = self.rows.of_task(task).filter(|(at, _)| is_mapped || at.map_index.is_none());
+            let ended = present.filter_map(|(at, node)| Some((at, node.status.ended()?)));
             for (at, how) in ended.collect::<Vec<_>>() {
                 self.announce_end(at, how);
             }
@@ -166,8 +180,8 @@ impl<'g> Progress<'g> {
     }
 
     fn count_own_states(&mut self) {
-        let (is_doomed, failed_fast) = (self.run.tally.is_doomed, self.run.tally.failed_fast);
-        self.run.tally = Tally { is_doomed, failed_fast, ..Tally::default() };
+        let tally = &mut self.run.tally;
+        (tally.unfinished, tally.active, tally.failed_leaves) = (0, 0, 0);
         let all: Vec<Instance> = self.rows.all().map(|(at, _)| at).collect();
         let mapped: Vec<TaskIndex> = self.rows.all_expansions().map(|(task, _)| task).collect();
         for task in mapped {

@@ -64,19 +64,10 @@ impl Graph {
     /// What `times` instances of a task are to those who wait for them.
     pub(crate) fn one_of(&self, task: TaskIndex, times: u32) -> Expected {
         let if_so = |is: bool| if is { times } else { 0 };
-        Expected {
-            instances: times,
-            setups: if_so(self.is_setup(task)),
-            gates: if_so(self.is_gate(task)),
-            scope: 0,
-        }
+        Expected { instances: times, setups: if_so(self.is_setup(task)), gates: if_so(self.is_gate(task)), scope: 0 }
     }
 }
 
 fn decided_by(form: &HumanInputSpec) -> Option<Decides> {
-    if form.branch {
-        Some(Decides::Branch)
-    } else {
-        form.approval.then_some(Decides::ShortCircuit)
-    }
+    if form.branch { Some(Decides::Branch) } else { form.approval.then_some(Decides::ShortCircuit) }
 }

@@ -52,7 +52,9 @@ pub enum GraphError {
     #[error("group {0:?} is in itself, directly or through other groups")]
     GroupCycle(String),
     /// A mapped group is in a mapped group.
-    #[error("group {group:?} is mapped and is in group {outer:?}, which is mapped too; a mapped group can be in no other")]
+    #[error(
+        "group {group:?} is mapped and is in group {outer:?}, which is mapped too; a mapped group can be in no other"
+    )]
     NestedMapping {
         /// The inner group.
         group: String,
@@ -117,7 +119,9 @@ pub enum GraphError {
         argument: String,
     },
     /// An argument asks for an element of a mapped group that is not there.
-    #[error("task {task:?} takes the element {item:?} of a mapped group, but no mapped group around it has one of that name")]
+    #[error(
+        "task {task:?} takes the element {item:?} of a mapped group, but no mapped group around it has one of that name"
+    )]
     UnknownGroupItem {
         /// The task.
         task: String,

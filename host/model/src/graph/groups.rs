@@ -18,7 +18,7 @@ impl GroupIndex {
 
 /// A decision names something that is neither a task nor a group of the DAG.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is neither a task nor a group of the DAG")]
+#[error("{0:?}, which is neither a task nor a group of the DAG")]
 pub struct UnknownTarget(pub String);
 
 #[derive(Debug, Default)]

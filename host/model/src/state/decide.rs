@@ -25,6 +25,14 @@ pub fn decide(status: TaskStatus, event: &TaskEvent<'_>, now: Millis) -> Result<
                 Err(InvalidTransition { from: status.state(), event: "finished by an old attempt" })
             }
         }
+        TaskEvent::FailedInGroup { attempt, next, delay } => {
+            if status.attempt() == Some(*attempt) {
+                let retry = RetryPolicy { max_tries: u32::MAX, delay: *delay, again: true };
+                Ok(try_again(status, *attempt, *next, retry, now))
+            } else {
+                Err(InvalidTransition { from: status.state(), event: "failed by an old attempt" })
+            }
+        }
         TaskEvent::Due(admission) => due(status, *admission, now),
         TaskEvent::Resumed { attempt, admission } => resume(status, *attempt, *admission, now),
         TaskEvent::Stopped => Ok(stop(status)),

@@ -59,6 +59,15 @@ pub enum TaskEvent<'a> {
         /// Whether there may be another try.
         retry: RetryPolicy,
     },
+    /// This attempt failed for good, and the group that the task is in will be tried again as a whole after this pause.
+    FailedInGroup {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What stands for the group's next try until then.
+        next: AttemptId,
+        /// The pause before that.
+        delay: Duration,
+    },
     /// The pause before a retry or another look is over, and its slot is counted.
     Due(Admission),
     /// Its trigger fired or somebody answered: it goes on, as the same try.

@@ -27,8 +27,9 @@ pub struct Viewpoint {
 impl TriggerRule {
     /// What the rule says when `seen` of `expected` upstream task instances have ended.
     ///
-    /// Source: Airflow 3.3, `ti_deps/deps/trigger_rule_dep.py`. One thing differs: `all_success` skips only when everything
-    /// upstream has ended, as a failure that is still to come decides otherwise. Airflow lets whichever is first decide.
+    /// Source: Airflow 3.3, `ti_deps/deps/trigger_rule_dep.py`. Two things differ. `all_success` skips only when everything
+    /// upstream has ended, as a failure that is still to come decides otherwise; Airflow lets whichever is first decide. And
+    /// what was removed stands in nobody's way; in Airflow only instances of mapped tasks do not wait for it for ever.
     pub fn judge(self, expected: Expected, seen: &UpstreamCounts, from: Viewpoint) -> Ruling {
         if expected.instances == 0 && !from.stands_for_many {
             return Ruling::Run;
@@ -81,11 +82,6 @@ impl<'a> Counts<'a> {
         }
     }
 
-    /// Those that were removed and do not stand in the way: only an index of a mapped task loses its counterparts.
-    fn forgiven(&self) -> u32 {
-        if self.from.map_index.is_some() { self.seen.removed } else { 0 }
-    }
-
     fn run_if(met: bool) -> Ruling {
         if met { Ruling::Run } else { Ruling::Wait }
     }
@@ -104,14 +100,14 @@ impl<'a> Counts<'a> {
         if self.seen.removed > 0 && self.success > 0 && self.from.map_index.is_some_and(|index| index >= self.success) {
             return Ruling::End(Terminal::Removed);
         }
-        Self::run_if(self.all <= self.success + self.forgiven())
+        Self::run_if(self.all <= self.success + self.seen.removed)
     }
 
     fn all_failed(&self) -> Ruling {
         if self.success > 0 || self.skipped > 0 {
             return SKIPPED;
         }
-        Self::run_if(self.all <= self.bad + self.forgiven())
+        Self::run_if(self.all <= self.bad + self.seen.removed)
     }
 
     fn all_done_min_one_success(&self) -> Ruling {
@@ -156,7 +152,7 @@ impl<'a> Counts<'a> {
         if self.bad > 0 {
             return UPSTREAM_FAILED;
         }
-        Self::run_if(self.all <= self.success + self.skipped + self.forgiven())
+        Self::run_if(self.all <= self.success + self.skipped + self.seen.removed)
     }
 
     fn none_failed_min_one_success(&self) -> Ruling {
@@ -172,7 +168,7 @@ impl<'a> Counts<'a> {
         if self.done && self.success == 0 {
             return UPSTREAM_FAILED;
         }
-        Self::run_if(self.all <= self.success + self.skipped + self.forgiven())
+        Self::run_if(self.all <= self.success + self.skipped + self.seen.removed)
     }
 
     fn none_skipped(&self) -> Ruling {

@@ -2,7 +2,7 @@
 
 pub(crate) mod play;
 mod spec;
-mod store;
+pub(crate) mod store;
 
 use std::collections::BTreeSet;
 

@@ -40,32 +40,48 @@ pub(crate) struct Store<'g> {
     pub(crate) graph: &'g Graph,
     pub(crate) runs: Vec<Run>,
     pub(crate) host: Minting,
+    /// How many rows have been handed out, and how many came back.
+    pub(crate) traffic: (usize, usize),
 }
 
 impl<'g> Store<'g> {
     pub(crate) fn new(graph: &'g Graph, runs: usize) -> Result<Self, String> {
-        let mut store = Self { graph, runs: Vec::new(), host: Minting::default() };
-        for at in 0..runs {
-            let facts = RunFacts { has_past: at > 0, ..RunFacts::default() };
-            store.runs.push(Run { facts, nodes: BTreeMap::new(), expansions: BTreeMap::new() });
-        }
-        for at in 0..runs {
-            let progress = Progress::create(graph, store.runs[at].facts);
+        Self::of_runs(graph, (0..runs).map(|at| RunFacts { has_past: at > 0, ..RunFacts::default() }).collect())
+    }
+
+    pub(crate) fn of_runs(graph: &'g Graph, runs: Vec<RunFacts>) -> Result<Self, String> {
+        let empty = |facts| Run { facts, nodes: BTreeMap::new(), expansions: BTreeMap::new() };
+        let runs: Vec<Run> = runs.into_iter().map(empty).collect();
+        let mut store = Self { graph, runs, host: Minting::default(), traffic: (0, 0) };
+        for at in 0..store.runs.len() {
+            let progress = Progress::create(graph, store.runs[at].facts.clone());
             store.settle(at, progress)?;
         }
         Ok(store)
     }
 
+    /// A run of which everything is in memory.
+    pub(crate) fn everything(&self, run: usize) -> Progress<'g> {
+        let Run { facts, nodes, expansions } = &self.runs[run];
+        let nodes = nodes.iter().map(|(at, node)| (*at, node.clone()));
+        Progress::of_everything(self.graph, facts.clone(), nodes, expansions.iter().map(|(task, it)| (*task, *it)))
+    }
+
     /// A run of which so much is in memory as these task instances need.
-    pub(crate) fn progress(&self, run: usize, instances: &[Instance]) -> Progress<'g> {
-        let mut progress = Progress::new(self.graph, self.runs[run].facts);
+    pub(crate) fn progress(&mut self, run: usize, instances: &[Instance]) -> Progress<'g> {
+        let mut progress = Progress::new(self.graph, self.runs[run].facts.clone());
         let wanted: Vec<Wanted> = instances.iter().map(|&at| Wanted::Instance(at)).collect();
         self.hand_in(run, &wanted, &mut progress);
         progress
     }
 
     /// Follows what happened and keeps what came of it, in this run and in those after it.
-    pub(crate) fn settle(&mut self, run: usize, mut progress: Progress<'g>) -> Result<(), String> {
+    pub(crate) fn settle(&mut self, run: usize, progress: Progress<'g>) -> Result<(), String> {
+        self.settle_and_show(run, progress).map(drop)
+    }
+
+    /// As [`Store::settle`], and answers what came of it.
+    pub(crate) fn settle_and_show(&mut self, run: usize, mut progress: Progress<'g>) -> Result<Changes, String> {
         let mut rounds = 0;
         while let Settled::Needs(wanted) = progress.settle(&mut self.host) {
             rounds += 1;
@@ -77,16 +93,16 @@ impl<'g> Store<'g> {
         let changes = progress.into_changes();
         let past: BTreeSet<TaskIndex> =
             changes.past.iter().flat_map(|&task| self.graph.awaited_by_next_run(task)).collect();
-        self.keep(run, changes)?;
+        self.keep(run, &changes)?;
         if run + 1 < self.runs.len() && !past.is_empty() && !self.runs[run + 1].nodes.is_empty() {
-            let mut next = Progress::new(self.graph, self.runs[run + 1].facts);
+            let mut next = Progress::new(self.graph, self.runs[run + 1].facts.clone());
             next.reconsider(past);
             self.settle(run + 1, next)?;
         }
-        Ok(())
+        Ok(changes)
     }
 
-    fn hand_in(&self, at: usize, wanted: &[Wanted], progress: &mut Progress<'g>) {
+    fn hand_in(&mut self, at: usize, wanted: &[Wanted], progress: &mut Progress<'g>) {
         let run = &self.runs[at];
         let (mut nodes, mut expansions) = (Vec::new(), Vec::new());
         for one in wanted {
@@ -115,6 +131,7 @@ impl<'g> Store<'g> {
             };
             expansions.extend(run.expansions.get(&task).map(|expansion| (task, *expansion)));
         }
+        self.traffic.0 += nodes.len() + expansions.len();
         progress.adopt(wanted, nodes.into_iter().map(|(at, node)| (*at, node.clone())), expansions);
     }
 
@@ -125,20 +142,20 @@ impl<'g> Store<'g> {
         if instances.all(|(_, node)| is_well(node)) { Past::Met } else { Past::Unmet }
     }
 
-    fn keep(&mut self, run: usize, changes: Changes) -> Result<(), String> {
+    fn keep(&mut self, run: usize, changes: &Changes) -> Result<(), String> {
+        self.traffic.1 += changes.changed.len() + changes.created.len() + changes.expansions.len();
         let run = &mut self.runs[run];
-        run.facts = changes.run;
-        for at in changes.removed {
-            run.nodes.remove(&at).ok_or_else(|| format!("{at:?} is removed and was not there"))?;
+        run.facts = changes.run.clone();
+        for at in &changes.removed {
+            run.nodes.remove(at).ok_or_else(|| format!("{at:?} is removed and was not there"))?;
         }
-        for (at, node) in changes.changed {
+        for (at, node) in &changes.changed {
             let seen = through_json(&node.seen);
-            run.nodes
-                .insert(at, Node { seen, ..node })
-                .ok_or_else(|| format!("{at:?} has changed and was not there"))?;
+            let before = run.nodes.insert(*at, Node { seen, ..node.clone() });
+            before.ok_or_else(|| format!("{at:?} has changed and was not there"))?;
         }
-        for (at, node) in changes.created {
-            if run.nodes.insert(at, node).is_some() {
+        for (at, node) in &changes.created {
+            if run.nodes.insert(*at, node.clone()).is_some() {
                 return Err(format!("{at:?} is new and was there"));
             }
         }
@@ -150,10 +167,7 @@ impl<'g> Store<'g> {
     /// Whether counting everything anew says what is kept, and nothing follows from it.
     pub(crate) fn check_counts(&mut self) -> Result<(), String> {
         for at in 0..self.runs.len() {
-            let run = &self.runs[at];
-            let nodes = run.nodes.iter().map(|(at, node)| (*at, node.clone()));
-            let expansions = run.expansions.iter().map(|(task, expansion)| (*task, *expansion));
-            let mut progress = Progress::of_everything(self.graph, run.facts, nodes, expansions);
+            let mut progress = self.everything(at);
             progress.recount();
             while let Settled::Needs(wanted) = progress.settle(&mut self.host) {
                 self.hand_in(at, &wanted, &mut progress);
