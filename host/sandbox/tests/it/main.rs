@@ -11,5 +11,6 @@ mod interfaces;
 mod isolation;
 mod log;
 mod retry_policies;
+mod sdk;
 mod stopping;
 mod support;
