@@ -19,7 +19,7 @@ pub(super) struct Arrival {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
     /// It ended, perhaps with the decision not to be followed here, and perhaps came to rest with that.
-    Ended { how: Terminal, cuts: bool, rests: Option<Sweep> },
+    Ended { how: Terminal, cuts: bool, sweep: Sweep, rests: bool },
     /// It had ended, and nothing upstream of it can decide any more.
     Rests(Sweep),
     /// It ended, and a teardown waits for that.
@@ -45,10 +45,8 @@ enum Place {
 impl Progress<'_> {
     /// Tells everybody behind a task instance that it has ended.
     pub(super) fn announce_end(&mut self, at: Instance, how: Terminal) {
-        let rests = self.is_at_rest(at);
         for &to in self.graph.downstream(at.task) {
-            let rests = rests.then(|| self.passed_on(at, to));
-            let news = News::Ended { how, cuts: self.cuts(at, to), rests };
+            let news = self.ended(at, how, to);
             self.arrivals.push_back(Arrival { from: at, to, news });
         }
         for &to in self.graph.torn_down_by(at.task) {
@@ -59,6 +57,12 @@ impl Progress<'_> {
         }
     }
 
+    /// The news of an end for one task behind it.
+    pub(super) fn ended(&self, at: Instance, how: Terminal, to: TaskIndex) -> News {
+        let (sweep, rests) = (self.passed_on(at, to), self.is_at_rest(at));
+        News::Ended { how, cuts: self.cuts(at, to), sweep: if rests { sweep } else { sweep.at_end() }, rests }
+    }
+
     /// Tells everybody behind a task instance that had ended that it has come to rest. While all is counted anew, it is about
     /// to say so with its end.
     pub(super) fn announce_rest(&mut self, at: Instance) {
@@ -66,7 +70,7 @@ impl Progress<'_> {
             return;
         }
         for &to in self.graph.downstream(at.task) {
-            let news = News::Rests(self.passed_on(at, to));
+            let news = News::Rests(self.passed_on(at, to).at_rest());
             self.arrivals.push_back(Arrival { from: at, to, news });
         }
     }
@@ -173,10 +177,10 @@ impl Progress<'_> {
         let is_setup = self.graph.is_setup(from);
         let is_gate = self.graph.is_gate(from);
         match arrival.news {
-            News::Ended { how, cuts, rests } => {
-                let is_swept_away = rests.is_some_and(|sweep| self.is_swept_away(arrival.to, sweep));
-                let how = if is_swept_away { Terminal::Skipped } else { how };
-                Change::Ended { how, cuts, is_setup, rests, is_gate }
+            News::Ended { how, cuts, sweep, rests } => {
+                let cuts = cuts && how == Terminal::Success;
+                let how = if cuts || self.is_swept_away(arrival.to, sweep) { Terminal::Skipped } else { how };
+                Change::Ended { how, cuts, sweep, is_setup, is_gate: is_gate && rests }
             }
             News::Rests(sweep) => Change::Rests { sweep, is_gate },
             News::Done => Change::Done,
@@ -210,7 +214,7 @@ impl Progress<'_> {
 
 /// What news change in somebody's counts.
 pub(super) enum Change {
-    Ended { how: Terminal, cuts: bool, is_setup: bool, rests: Option<Sweep>, is_gate: bool },
+    Ended { how: Terminal, cuts: bool, sweep: Sweep, is_setup: bool, is_gate: bool },
     Rests { sweep: Sweep, is_gate: bool },
     Done,
     Nothing,
@@ -220,16 +224,12 @@ pub(super) enum Change {
 impl Change {
     pub(super) fn apply_to(&self, seen: &mut UpstreamCounts) {
         match *self {
-            Self::Ended { how, cuts, is_setup, rests, is_gate } => {
-                let cuts = cuts && how == Terminal::Success;
-                let how = if cuts { Terminal::Skipped } else { how };
+            Self::Ended { how, cuts, sweep, is_setup, is_gate } => {
                 seen.count(how);
                 seen.cut += u32::from(cuts);
                 seen.setup_success += u32::from(is_setup && how == Terminal::Success);
                 seen.setup_skipped += u32::from(is_setup && how == Terminal::Skipped);
-                if let Some(sweep) = rests {
-                    Self::Rests { sweep, is_gate }.apply_to(seen);
-                }
+                Self::Rests { sweep, is_gate }.apply_to(seen);
             }
             Self::Rests { sweep, is_gate } => {
                 seen.gates += u32::from(is_gate);

@@ -132,12 +132,7 @@ impl Progress<'_> {
         let from = if self.rows.node(in_place).is_some() { in_place } else { Instance::of(parent) };
         let Some(how) = self.rows.node(from).and_then(|node| node.status.ended()) else { return };
         let is_direct = self.graph.upstream(at.task).contains(&parent);
-        let news = if is_direct {
-            let rests = self.is_at_rest(from).then(|| self.passed_on(from, at.task));
-            News::Ended { how, cuts: self.cuts(from, at.task), rests }
-        } else {
-            News::Done
-        };
+        let news = if is_direct { self.ended(from, how, at.task) } else { News::Done };
         self.weigh(&Arrival { from, to: at.task, news }, false).apply_to(seen);
     }
 }

@@ -30,6 +30,18 @@ pub(super) struct Sweep {
 }
 
 impl Sweep {
+    /// What is known of it when the task instance ends: whatever is sure.
+    pub(super) fn at_end(self) -> Self {
+        let sure = |reach| if reach == Reach::Surely { reach } else { Reach::Not };
+        Self { further: sure(self.further), here: sure(self.here) }
+    }
+
+    /// What is left to be said when it comes to rest.
+    pub(super) fn at_rest(self) -> Self {
+        let loose = |reach| if reach == Reach::Loosely { reach } else { Reach::Not };
+        Self { further: loose(self.further), here: loose(self.here) }
+    }
+
     pub(super) fn count_into(self, seen: &mut UpstreamCounts) {
         count(self.further, &mut seen.swept);
         count(self.here, &mut seen.swept_here);
