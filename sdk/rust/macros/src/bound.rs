@@ -2,12 +2,12 @@
 //! moves to `name::body`.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::parse::{ParseStream, Parser};
 use syn::{ItemFn, Result};
 
 use crate::options::{self, Calls, Kind};
-use crate::signature::{self, Parameters, Role};
+use crate::signature::{self, Head, Parameters, Role};
 
 /// How often a trigger looks that does not say.
 const POKE_INTERVAL_MS: u64 = 60_000;
@@ -76,11 +76,8 @@ pub(crate) fn expand(options: &Options, mut function: ItemFn) -> Result<TokenStr
     let Options { role, bound, registered, calls, end } = options;
     let parameters = Parameters::of(&function, *role)?;
     let (_, settle) = signature::returned(&function.sig.output);
-    let (docs, others): (Vec<_>, Vec<_>) = function.attrs.drain(..).partition(|each| each.path().is_ident("doc"));
-    function.attrs = others;
-    let visibility = &function.vis;
-    let name = std::mem::replace(&mut function.sig.ident, format_ident!("body"));
-    let (kind, id, texts) = (role.kind, signature::plain(&name), parameters.texts());
+    let Head { docs, visibility, name, id } = Head::of(&mut function);
+    let (kind, texts) = (role.kind, parameters.texts());
     let Parameters { told, names, types } = parameters;
     let heard = role.told.map(|_| quote!(_told,));
     let told = told.then(|| quote!(_told,));

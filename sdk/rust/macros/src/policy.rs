@@ -1,10 +1,10 @@
 //! `#[retry_policy]`: a function becomes a constant that tasks name, and its body moves to `name::body`.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::{Error, ItemFn, Result};
 
-use crate::signature::{self, Parameters, Role};
+use crate::signature::{Head, Parameters, Role};
 
 /// The expansion: the constant, and a type of the same name that holds the body.
 pub(crate) fn expand(mut function: ItemFn) -> Result<TokenStream> {
@@ -14,11 +14,7 @@ pub(crate) fn expand(mut function: ItemFn) -> Result<TokenStream> {
         let why = "a retry policy is asked `fn(failure: &Failure) -> RetryDecision`: the failure says which try it was";
         return Err(Error::new_spanned(&function.sig, why));
     }
-    let (docs, others): (Vec<_>, Vec<_>) = function.attrs.drain(..).partition(|each| each.path().is_ident("doc"));
-    function.attrs = others;
-    let visibility = &function.vis;
-    let name = std::mem::replace(&mut function.sig.ident, format_ident!("body"));
-    let id = signature::plain(&name);
+    let Head { docs, visibility, name, id } = Head::of(&mut function);
     Ok(quote! {
         #(#docs)*
         #[allow(non_upper_case_globals)]

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{
     Attribute, Error, Expr, ExprLit, FnArg, Ident, ItemFn, Lit, Meta, Pat, PatType, Path, Result, ReturnType, Type,
+    Visibility,
 };
 
 /// The parameters of a function: perhaps what the host tells it first, by reference, then values that it owns.
@@ -99,6 +100,25 @@ pub(crate) fn returned(output: &ReturnType) -> (TokenStream, Ident) {
 
 fn is_result(path: &Path) -> bool {
     path.segments.last().is_some_and(|last| last.ident.to_string().ends_with("Result"))
+}
+
+/// What stays where the function was, while the function itself becomes `body` of a type of its name.
+pub(crate) struct Head {
+    pub(crate) docs: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) name: Ident,
+    /// The name as it is written in texts.
+    pub(crate) id: String,
+}
+
+impl Head {
+    /// Takes the head off.
+    pub(crate) fn of(function: &mut ItemFn) -> Self {
+        let (docs, others) = function.attrs.drain(..).partition(|each| each.path().is_ident("doc"));
+        function.attrs = others;
+        let name = std::mem::replace(&mut function.sig.ident, format_ident!("body"));
+        Self { docs, visibility: function.vis.clone(), id: plain(&name), name }
+    }
 }
 
 /// The name of a function as it is written in texts.

@@ -5,10 +5,10 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::meta::ParseNestedMeta;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{ItemFn, Result};
+use syn::{ItemFn, Result, Type};
 
 use crate::options::{self, Calls, Kind, Table};
-use crate::signature::{self, Parameters, Role};
+use crate::signature::{self, Head, Parameters, Role};
 
 const TRIGGER_RULES: &[&str] = &[
     "all_success",
@@ -129,7 +129,13 @@ impl Options {
             calls.read(&meta, &table, &["poke_interval", "mode"])
         })
         .parse2(input.parse()?)?;
-        Ok(Self { calls, end: "sense", interval: Some(interval), carries: quote!(::flow_sdk::Check), mark: Mark::Sensor })
+        Ok(Self {
+            calls,
+            end: "sense",
+            interval: Some(interval),
+            carries: quote!(::flow_sdk::Check),
+            mark: Mark::Sensor,
+        })
     }
 
     /// The method calls on the drawn task, with its documentation. `returned` is the type of its result.
@@ -162,28 +168,29 @@ fn place(returned: &TokenStream) -> Span {
     Span::call_site().located_at(returned.span())
 }
 
+/// What the task's handle carries: a `value`, or a list of them if an argument is mapped over.
+fn carried(suppliers: &[Ident], types: &[Type], value: &TokenStream) -> TokenStream {
+    let shape = suppliers.iter().zip(types).fold(quote!(::flow_sdk::mapping::Single), |shape, (supplier, ty)| {
+        let other = quote!(<#supplier as ::flow_sdk::Input<#ty>>::Shape);
+        quote!(<#shape as ::flow_sdk::mapping::Shape>::And<#other>)
+    });
+    quote!(<#shape as ::flow_sdk::mapping::Shape>::Of<#value>)
+}
+
 /// The expansion: the drawing function, and a type of the same name that holds the body and what `run` needs.
 pub(crate) fn expand(options: &Options, mut function: ItemFn) -> Result<TokenStream> {
     let (Options { interval, carries, .. }, kind) = (options, options.kind());
     let parameters = Parameters::of(&function, Role { kind, told: Some("Context") })?;
     let (returned, settle) = signature::returned(&function.sig.output);
     let calls = options.calls(signature::documentation(&function.attrs), &returned);
-    let (docs, others): (Vec<_>, Vec<_>) = function.attrs.drain(..).partition(|each| each.path().is_ident("doc"));
-    function.attrs = others;
-    let visibility = &function.vis;
-    let name = std::mem::replace(&mut function.sig.ident, format_ident!("body"));
-    let id = signature::plain(&name);
+    let Head { docs, visibility, name, id } = Head::of(&mut function);
     let texts = parameters.texts();
     let Parameters { told, names, types } = parameters;
     let suppliers: Vec<_> = (0..names.len()).map(|n| format_ident!("__Argument{n}")).collect();
-    let shape = suppliers.iter().zip(&types).fold(quote!(::flow_sdk::mapping::Single), |shape, (supplier, ty)| {
-        let other = quote!(<#supplier as ::flow_sdk::Input<#ty>>::Shape);
-        quote!(<#shape as ::flow_sdk::mapping::Shape>::And<#other>)
-    });
     let end = Ident::new(options.end, place(&returned));
     let end = quote_spanned!(place(&returned)=> ::flow_sdk::runtime::#end(value, #interval));
     let value = quote_spanned!(place(&returned)=> <#returned as #carries>::Value);
-    let carried = quote!(<#shape as ::flow_sdk::mapping::Shape>::Of<#value>);
+    let carried = carried(&suppliers, &types, &value);
     let context = told.then(|| quote!(_context,));
     Ok(quote! {
         #(#docs)*
