@@ -27,6 +27,7 @@ mod due;
 mod ledger;
 mod memory;
 mod rounds;
+mod why;
 
 pub(crate) use changes::LaneChanges;
 pub(crate) use count::{begin_to_count, recount};

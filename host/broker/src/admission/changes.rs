@@ -56,11 +56,6 @@ impl LaneChanges {
         }
     }
 
-    /// Whether there is nothing to write.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.shifts.is_empty()
-    }
-
     /// Writes everything, after the task instances themselves, and says for which limits somebody may begin now: that goes
     /// into [`crate::plan::Written`] and from there to [`super::settle`].
     pub(crate) async fn write(self, db: &mut Session) -> Result<Touched, StoreError> {

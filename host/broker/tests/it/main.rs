@@ -1,9 +1,14 @@
 //! The broker through its port and its services, on both databases.
 
 mod advancing;
+mod backfills;
+mod callbacks;
 mod changes;
 mod contract;
+mod deadlines;
+mod on_demand;
 mod reading;
 mod recovery;
+mod room;
 mod scheduling;
 mod slots;

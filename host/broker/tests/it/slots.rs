@@ -83,17 +83,14 @@ on_both! {
     async fn the_weightiest_begins_first_and_what_is_too_wide_never(db: TestStore) {
         let stage = Stage::open(db).await;
         pool(&stage, "db", 3).await;
-        let task = |id: &str, weight: i32, slots: u32| json!({
-            "task_id": id, "function": "f", "pool": "db", "weight_rule": "absolute", "priority_weight": weight,
-            "pool_slots": slots,
-        });
+        let task = |id: &str, weight: i32, slots: u32| {
+            json!({"task_id": id, "function": "f", "depends_on": ["first"], "pool": "db", "pool_slots": slots,
+                   "weight_rule": "absolute", "priority_weight": weight})
+        };
         let dag = stage.know(spec(json!({"dag_id": "d", "tasks": [
             {"task_id": "first", "function": "f"},
             task("light", 1, 1), task("wide", 9, 4), task("broad", 5, 2), task("heavy", 7, 1),
-        ].map(|mut task: Value| {
-            if task["task_id"] != "first" { task["depends_on"] = json!(["first"]); }
-            task
-        })}))).await;
+        ]}))).await;
         let run = stage.trigger(&dag).await;
         stage.play(&stage.claim_one().await, returns("1")).await;
         let begun = stage.claim(16).await;

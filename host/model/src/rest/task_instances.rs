@@ -88,7 +88,7 @@ pub struct TaskInstance {
     pub run_after: Millis,
     /// What people noted about it.
     pub note: Option<String>,
-    /// Always null.
+    /// How a mapped instance is called, if it has a name of its own.
     pub rendered_map_index: Option<String>,
     /// Always empty: there are no templates.
     #[schema(value_type = Object)]
@@ -101,6 +101,15 @@ pub struct TaskInstance {
     pub triggerer_job: Option<Map<String, Value>>,
     /// How far it says it has come, from 0 to 1.
     pub progress: Option<f64>,
+}
+
+/// Something that a task instance waits for before it can begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaskDependency {
+    /// What kind of condition it is.
+    pub name: String,
+    /// What is missing, and what to do if there is something to do.
+    pub reason: String,
 }
 
 /// Which task instances are asked for. All conditions hold at once.
