@@ -10,6 +10,7 @@ const PAGES: &[&str] = &[
     "docs/CHANGELOG.md",
     "docs/DIFFERENCES.md",
     "docs/PERFORMANCE.md",
+    "docs/TESTING.md",
     "docs/TRANSITIONS.md",
 ];
 

@@ -7,11 +7,13 @@ use flow_model::call::limit;
 use flow_model::dag::Argument;
 use flow_model::graph::{Graph, TaskIndex};
 use flow_model::ids::{RunKey, TaskId};
+use flow_model::params;
 use flow_store::run::{self, RunWithConf};
 use flow_store::task_instance::{self, TaskKey};
 use flow_store::{Session, StoreError, xcom};
 use serde_json::value::RawValue;
 
+use crate::assets::triggering_events;
 use crate::engine::Engine;
 use crate::plan::of;
 use crate::versions::Version;
@@ -24,6 +26,8 @@ pub(crate) struct Briefing {
     /// What all instances of mapped tasks returned, as JSON arrays.
     lists: HashMap<(RunKey, TaskIndex), String>,
     items: HashMap<TaskKey, String>,
+    /// The asset events that runs were made for, as JSON arrays.
+    events: HashMap<RunKey, String>,
 }
 
 /// The arguments of a task are larger than may be handed over.
@@ -49,9 +53,13 @@ impl Briefing {
         let mut runs = HashMap::with_capacity(keys.len());
         for found in run::with_conf(db, &keys).await? {
             let version = engine.versions.get(db, &found.run.tenant, found.run.version).await?;
-            runs.insert(found.run.key, (found, version));
+            let params = &version.graph.spec().params;
+            // Tasks see what the run was given, and the defaults of what it was not.
+            let conf = if params.is_empty() { found.conf } else { Some(params::merged(params, found.conf.as_deref())) };
+            runs.insert(found.run.key, (RunWithConf { conf, ..found }, version));
         }
-        let mut briefing = Self { runs, results: HashMap::new(), lists: HashMap::new(), items: HashMap::new() };
+        let events = triggering_events(db, runs.values().map(|(found, _)| &found.run)).await?;
+        let mut briefing = Self { runs, results: HashMap::new(), lists: HashMap::new(), items: HashMap::new(), events };
         briefing.load_results(db, tasks).await?;
         let mapped: Vec<TaskKey> = tasks.iter().copied().filter(|task| task.map_index.is_some()).collect();
         if !mapped.is_empty() {
@@ -97,6 +105,11 @@ impl Briefing {
     /// The run's configuration, one JSON object.
     pub(crate) fn conf(&self, key: RunKey) -> &str {
         self.runs.get(&key).and_then(|(run, _)| run.conf.as_deref()).unwrap_or("{}")
+    }
+
+    /// The asset events that the run was made for, one JSON array.
+    pub(crate) fn triggering_events(&self, key: RunKey) -> &str {
+        self.events.get(&key).map_or("[]", String::as_str)
     }
 
     /// The arguments as one JSON array, put together from texts without parsing more than their outline.

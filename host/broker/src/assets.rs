@@ -6,6 +6,7 @@
 mod calls;
 mod due;
 mod grants;
+mod ledger;
 mod manual;
 mod publish;
 mod read;
@@ -13,6 +14,6 @@ mod register;
 mod tell;
 
 pub(crate) use calls::Said;
-pub(crate) use publish::{Published, concerns, published};
-pub(crate) use read::shown_condition;
+pub(crate) use ledger::Ledger;
+pub(crate) use read::{shown_condition, triggering_events};
 pub(crate) use register::{Registration, forget, wake};

@@ -20,6 +20,8 @@ use crate::audit;
 use crate::dags::known_dag;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
+use crate::plan::Written;
+use crate::room::RoomChanges;
 use crate::text::check_object;
 use crate::versions::Version;
 
@@ -85,8 +87,7 @@ impl LocalBroker {
         let runs: usize = drafts.iter().map(|draft| draft.runs.len()).sum();
         let extra = json!({"dag_id": body.dag_id, "backfill_id": id, "dags": drafts.len(), "runs": runs});
         audit::note(&mut tx, actor, now, "create_backfill", &extra).await?;
-        tx.commit().await?;
-        self.inner.engine.due.notify_one();
+        self.conclude(tx, Written { room: RoomChanges::of_backfill(), ..Written::default() }).await?;
         self.backfill(tenant, id).await
     }
 

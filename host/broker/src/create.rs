@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use flow_model::ids::RunKey;
+use flow_model::ids::{PartitionKey, RunKey};
 use flow_model::rest::state_events::StateEvent;
-use flow_model::state::RunState;
 use flow_store::event_log::{self, Event};
 use flow_store::run::{self, RunRow};
-use flow_store::{Session, StoreError, dag};
+use flow_store::{Session, StoreError};
 
 use crate::engine::Engine;
 use crate::plan::{Holding, Plan, Written};
 use crate::versions::Version;
+use crate::{deadlines, room};
 
 /// A run to be created.
 pub(crate) struct NewRun {
@@ -21,6 +21,8 @@ pub(crate) struct NewRun {
     /// Its configuration; `None` for an empty one.
     pub(crate) conf: Option<String>,
     pub(crate) note: Option<String>,
+    /// The part of its assets that it is for.
+    pub(crate) partition: Option<PartitionKey>,
     /// Under whose name it goes into the event log.
     pub(crate) owner: Option<String>,
 }
@@ -38,7 +40,8 @@ pub(crate) async fn create(
     engine: &Engine,
     runs: &[&NewRun],
 ) -> Result<(HashSet<RunKey>, Written), StoreError> {
-    let new: Vec<RunRow> = runs.iter().map(|new| new.row.clone()).collect();
+    let mut new: Vec<RunRow> = runs.iter().map(|new| new.row.clone()).collect();
+    let room = room::seat(db, &mut new).await?;
     let holding = Holding::load(db, engine, new).await?;
     let mut plan = Plan::new(engine, engine.now(), &holding);
     let rows = plan.begin(db).await?;
@@ -53,23 +56,24 @@ pub(crate) async fn create(
     if !confs.is_empty() {
         run::insert_confs(db, &confs).await?;
     }
+    set_deadlines(db, &rows, &runs).await?;
     let mut written = plan.write(db).await?;
+    written.room.merge(room);
     if engine.events.watched() {
-        written.events.splice(0..0, runs.iter().map(|new| created_event(new)));
-    }
-    for new in runs.iter().filter(|new| new.row.state == RunState::Queued) {
-        written.merge(begin_if_unpaused(db, engine, &new.row).await?);
+        let new = rows.iter().filter(|row| created.contains(&row.key));
+        written.events.splice(0..0, new.map(created_event));
     }
     Ok((created, written))
 }
 
-/// Begins a run whose DAG was paused when the run was asked for and is no longer: whoever let the DAG go on did not see the
-/// run yet.
-async fn begin_if_unpaused(db: &mut Session, engine: &Engine, run: &RunRow) -> Result<Written, StoreError> {
-    match dag::lock(db, &run.tenant, &run.dag_id).await? {
-        Some(dag) if !dag.is_paused => begin(db, engine, run.clone()).await,
-        Some(_) | None => Ok(Written::default()),
+/// Sets by when these runs, which have just been stored, have to be done.
+async fn set_deadlines(db: &mut Session, rows: &[RunRow], runs: &[&NewRun]) -> Result<(), StoreError> {
+    for new in runs.iter().filter(|new| new.version.has_deadlines()) {
+        if let Some(row) = rows.iter().find(|row| row.key == new.row.key) {
+            deadlines::begin(db, &[(row, &new.version)]).await?;
+        }
     }
+    Ok(())
 }
 
 /// Lets a run begin that waited to; the transaction has locked it.
@@ -84,11 +88,14 @@ pub(crate) async fn begin(db: &mut Session, engine: &Engine, run: RunRow) -> Res
     plan.write(db).await
 }
 
-/// What only some runs have: a note, and somebody who asked for them.
+/// What only some runs have: a note, a partition, and somebody who asked for them.
 async fn describe(db: &mut Session, new: &NewRun) -> Result<(), StoreError> {
     let run = &new.row;
     if let Some(note) = &new.note {
         run::set_note(db, &run.tenant, run.key, Some(note)).await?;
+    }
+    if let Some(key) = &new.partition {
+        run::set_partition(db, &run.tenant, run.key, key).await?;
     }
     let Some(owner) = &new.owner else { return Ok(()) };
     let event = Event {
@@ -103,8 +110,7 @@ async fn describe(db: &mut Session, new: &NewRun) -> Result<(), StoreError> {
     event_log::append(db, &event).await
 }
 
-fn created_event(new: &NewRun) -> (flow_model::ids::TenantId, StateEvent) {
-    let run = &new.row;
+fn created_event(run: &RunRow) -> (flow_model::ids::TenantId, StateEvent) {
     let event = StateEvent::DagRun {
         dag_id: run.dag_id.clone(),
         dag_run_id: run.run_id.clone(),

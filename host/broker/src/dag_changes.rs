@@ -4,18 +4,18 @@ use flow_model::ids::{DagId, TenantId};
 use flow_model::rest::dags::{Dag, DagPatch};
 use flow_model::state::RunState;
 use flow_store::dag::DagRow;
-use flow_store::{Session, StoreError, Tx, dag, dag_version, run};
+use flow_store::{Tx, backfill, dag, dag_version, run};
 use serde_json::json;
 
 use crate::assets;
 use crate::audit;
-use crate::create::begin;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
 use crate::plan::Written;
+use crate::room::begin_waiting;
 use crate::schedules::next_run;
 
-/// How many waiting runs are begun, and how many runs deleted, between two looks.
+/// How many runs are deleted between two looks.
 const ROUND: u32 = 128;
 
 impl LocalBroker {
@@ -36,26 +36,13 @@ impl LocalBroker {
         }
         let mut written = Written::default();
         if !patch.is_paused {
-            written = self.begin_waiting(&mut tx, &actor.tenant, id).await?;
+            (written, _) = begin_waiting(&mut tx, &self.inner.engine, &actor.tenant, id).await?;
+            (written.room.waits, written.room.backfills) = (true, true);
         }
         audit::note(&mut tx, actor, now, "patch_dag", &json!({"dag_id": id, "is_paused": patch.is_paused})).await?;
         self.conclude(tx, written).await?;
         self.inner.engine.due.notify_one();
         self.dag(&actor.tenant, id).await
-    }
-
-    /// Begins the runs that waited for their DAG, oldest first.
-    async fn begin_waiting(&self, db: &mut Session, tenant: &TenantId, id: &DagId) -> Result<Written, StoreError> {
-        let mut written = Written::default();
-        loop {
-            let waiting = run::lock_queued(db, tenant, id, ROUND).await?;
-            if waiting.is_empty() {
-                return Ok(written);
-            }
-            for row in waiting {
-                written.merge(begin(db, &self.inner.engine, row).await?);
-            }
-        }
     }
 
     /// Deletes a DAG with all its runs. It comes back when its module is uploaded again.
@@ -79,6 +66,7 @@ impl LocalBroker {
                 assets::forget(&mut tx, tenant, id, self.now()).await?;
                 dag::delete(&mut tx, tenant, id).await?;
                 dag_version::delete(&mut tx, tenant, id).await?;
+                backfill::delete_of_dag(&mut tx, tenant, id).await?;
                 audit::note(&mut tx, actor, self.now(), "delete_dag", &json!({"dag_id": id})).await?;
                 return Ok(tx.commit().await?);
             }

@@ -14,6 +14,7 @@ use flow_model::timetable::NextRun;
 use flow_store::dag::DagRow;
 use flow_store::{Session, dag, run, view};
 
+use crate::assets::shown_condition;
 use crate::error::ServiceError;
 use crate::local::LocalBroker;
 use crate::schedules::preview;
@@ -43,7 +44,8 @@ impl LocalBroker {
         let version = self.inner.engine.versions.get(&mut db, tenant, row.version).await?;
         let shown = shown_dag(&mut db, tenant, dag).await?;
         let latest = view::dag_versions::latest(&mut db, tenant, dag).await?;
-        Ok(details(shown, version.graph.spec(), latest))
+        let asset_expression = shown_condition(&mut db, tenant, version.graph.spec()).await?;
+        Ok(DagDetails { asset_expression, ..details(shown, version.graph.spec(), latest) })
     }
 
     /// The runs that a DAG's schedule will make, at most `count`, as if the DAG were not paused. Where a module has to be

@@ -22,7 +22,7 @@ use crate::versions::Version;
 const ROUND: u32 = 64;
 
 /// Sets what a new run, or one that begins, has to keep. What is set already stays.
-pub(crate) async fn begin(db: &mut Session, whose: &[(&RunRow, &Arc<Version>)]) -> Result<(), StoreError> {
+pub(crate) async fn begin(db: &mut Session, whose: &[Whose<'_>]) -> Result<(), StoreError> {
     let mut rows = Vec::new();
     for (run, version) in whose {
         let spec = version.graph.spec();
@@ -54,12 +54,6 @@ pub(crate) fn start((run, version): Whose<'_>, task: TaskIndex, now: Millis, row
     for group in around(spec, task.group.as_ref()) {
         set_started(run, &Subject::Group(group.group_id.clone()), &group.deadlines, facts, rows);
     }
-}
-
-/// Whether a DAG has a deadline that counts from when a task or a group could begin.
-pub(crate) fn counts_from_starts(spec: &DagSpec) -> bool {
-    let starts = |deadlines: &[DeadlineSpec]| deadlines.iter().any(|one| one.reference == DeadlineReference::Start);
-    spec.tasks.iter().any(|task| starts(&task.deadlines)) || spec.groups.iter().any(|group| starts(&group.deadlines))
 }
 
 fn set(run: &RunRow, subject: &Subject, deadlines: &[DeadlineSpec], facts: Facts<'_>, rows: &mut Vec<DeadlineRow>) {

@@ -11,8 +11,11 @@ use flow_store::{Store, StoreError, work};
 use tokio::sync::Notify;
 
 use crate::admission::Memory;
+use crate::awaited::Awaited;
 use crate::events::Events;
 use crate::past::GoneOn;
+use crate::plan::Written;
+use crate::room::Room;
 use crate::versions::Versions;
 
 pub(crate) struct Engine {
@@ -26,6 +29,10 @@ pub(crate) struct Engine {
     pub(crate) limits: Memory,
     /// DAGs whose runs may have waited for each other.
     pub(crate) past: GoneOn,
+    /// What waits for room.
+    pub(crate) room: Room,
+    /// What waits are for.
+    pub(crate) awaited: Awaited,
     /// Something falls due earlier than the timekeeper knows.
     pub(crate) due: Notify,
     turns: Mutex<Turns>,
@@ -64,6 +71,8 @@ impl Engine {
             events: Events::default(),
             limits: Memory::default(),
             past: GoneOn::default(),
+            room: Room::default(),
+            awaited: Awaited::default(),
             due: Notify::new(),
             turns: Mutex::new(turns),
             log_seq: AtomicI64::new(begun),
@@ -73,6 +82,17 @@ impl Engine {
 
     pub(crate) fn now(&self) -> Millis {
         (self.clock)()
+    }
+
+    /// Tells everybody but the committer what a committed transaction has brought.
+    pub(crate) fn told(&self, written: Written) {
+        if written.delays {
+            self.due.notify_one();
+        }
+        self.gone_on(written.past);
+        self.room_changed(written.room);
+        self.happened(written.happened);
+        self.events.publish(written.events);
     }
 
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {

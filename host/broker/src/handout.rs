@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use flow_model::dag::WaitFor;
+use flow_model::ids::PartitionKey;
 use flow_model::time::Millis;
 use flow_model::uses::Uses;
 use flow_model::waiting::Waiting;
@@ -112,8 +113,8 @@ impl<'i> Handout<'i> {
             conf: self.briefing.conf(key.run).to_owned(),
             arguments: self.briefing.arguments(key)?,
             resume: brief.resume,
-            triggering_asset_events: "[]".to_owned(),
-            partition_key: None,
+            triggering_asset_events: self.briefing.triggering_events(key.run).to_owned(),
+            partition_key: found.partition.as_ref().map(PartitionKey::to_string),
             first_poke: brief.first_poke,
             retry_policy: task.retry_policy.clone(),
         };

@@ -8,30 +8,37 @@ use std::collections::{BTreeMap, HashSet};
 
 use flow_model::admission::limits_of;
 use flow_model::advance::{Finish, Instance, Progress, Refusal, RunFacts, Wanted};
+use flow_model::human_input::Answered;
 use flow_model::ids::{AttemptId, RunKey, TenantId};
 use flow_model::rest::state_events::StateEvent;
 use flow_model::state::{TaskEvent, TaskStatus};
 use flow_model::time::Millis;
-use flow_model::work::Failure;
+use flow_model::work::{AttemptEnd, Failure};
 use flow_store::expansion::{self, ExpansionRow};
 use flow_store::run::RunRow;
 use flow_store::task_instance::{self, TaskKey, TaskRow};
 use flow_store::task_try::PastTry;
 use flow_store::work::WorkRow;
-use flow_store::xcom::NewXcom;
+use flow_store::xcom::{NewXcom, RETURN_VALUE};
 use flow_store::{Session, StoreError};
 
 use crate::admission::LaneChanges;
+use crate::assets::Ledger;
 use crate::engine::Engine;
 use crate::versions::Version;
 
+mod aftermath;
 mod held;
 mod items;
 mod load;
+mod questions;
 mod record;
 mod write;
 
+use aftermath::Aftermath;
 pub(crate) use held::{Held, Holding};
+use load::RunHost;
+use questions::Questions;
 pub(crate) use write::Written;
 
 /// See the module.
@@ -48,6 +55,9 @@ pub(crate) struct Plan<'h> {
     tries: Vec<PastTry>,
     events: Vec<(TenantId, StateEvent)>,
     lanes: LaneChanges,
+    assets: Ledger,
+    questions: Questions,
+    aftermath: Aftermath<'h>,
 }
 
 struct PlannedRun<'h> {
@@ -75,6 +85,9 @@ impl<'h> Plan<'h> {
             tries: Vec::new(),
             events: Vec::new(),
             lanes: LaneChanges::default(),
+            assets: Ledger::default(),
+            questions: Questions::default(),
+            aftermath: Aftermath::default(),
         }
     }
 
@@ -97,7 +110,7 @@ impl<'h> Plan<'h> {
     /// Begins runs that are about to be stored. Answers them as they are to be stored.
     pub(crate) async fn begin(&mut self, db: &mut Session) -> Result<Vec<RunRow>, StoreError> {
         for run in self.runs.values_mut() {
-            run.progress = Progress::create(&run.held.version.graph, *run.progress.run());
+            run.progress = Progress::create(&run.held.version.graph, run.progress.run().clone());
         }
         self.settle(db).await?;
         let rows = self.runs.values_mut().map(|run| {
@@ -170,6 +183,7 @@ impl<'h> Plan<'h> {
     /// Lets something happen to a task instance.
     pub(crate) fn happen(&mut self, key: TaskKey, event: &TaskEvent<'_>) -> Result<(), Refusal> {
         let now = self.now;
+        self.aftermath.own.insert(key);
         match self.runs.get_mut(&key.run) {
             Some(run) => run.progress.happen(key.instance(), event, now),
             None => Err(Refusal::NotInMemory(key.instance())),
@@ -179,10 +193,30 @@ impl<'h> Plan<'h> {
     /// Lets an attempt at a task instance end. If the end makes no sense, the answer says why it is a failure.
     pub(crate) fn finish(&mut self, key: TaskKey, finish: &Finish<'_>) -> Result<Option<Failure>, Refusal> {
         let now = self.now;
+        self.aftermath.own.insert(key);
         match self.runs.get_mut(&key.run) {
             Some(run) => run.progress.finish(key.instance(), finish, now),
             None => Err(Refusal::NotInMemory(key.instance())),
         }
+    }
+
+    /// The pause before another try is over of what is the host's own work.
+    pub(crate) fn try_again(&mut self, key: TaskKey) -> Result<(), Refusal> {
+        let (engine, now) = (self.engine, self.now);
+        match self.runs.get_mut(&key.run) {
+            Some(run) => run.progress.try_again(key.instance(), &mut RunHost { engine, now, held: run.held }),
+            None => Err(Refusal::NotInMemory(key.instance())),
+        }
+    }
+
+    /// Notes that a question has its answer.
+    pub(crate) fn note_answer(&mut self, attempt: AttemptId, answered: Answered) {
+        self.questions.answer(attempt, answered);
+    }
+
+    /// Notes that a user says how the runs of the plan end, so that nobody has to be told.
+    pub(crate) fn ended_by_user(&mut self) {
+        self.aftermath.by_user = true;
     }
 
     /// Whether an instance of the task can be claimed at once, because nothing limits how many there are.
@@ -191,6 +225,14 @@ impl<'h> Plan<'h> {
             let (graph, counted) = (&run.held.version.graph, run.held.counted);
             limits_of(graph, key.task, key.run, counted).is_empty()
         })
+    }
+
+    /// Stores what an attempt returned, if it returned something.
+    pub(crate) fn put_result(&mut self, task: TaskKey, end: &AttemptEnd) {
+        let tenant = self.runs.get(&task.run).map(|run| run.row.tenant.clone());
+        if let (Some(tenant), Some(value), Ok(key)) = (tenant, end.value(), RETURN_VALUE.parse()) {
+            self.put_xcom(NewXcom { tenant, task, key, value: value.clone() });
+        }
     }
 
     /// Stores a value under a task instance's name.
@@ -202,6 +244,7 @@ impl<'h> Plan<'h> {
     pub(crate) fn drop_xcoms(&mut self, key: TaskKey) {
         if let Some(run) = self.runs.get(&key.run) {
             self.outdated_xcoms.push((run.row.tenant.clone(), key));
+            self.assets.forget(&run.held.version, key);
         }
     }
 }
@@ -211,7 +254,7 @@ impl<'h> PlannedRun<'h> {
         let row = held.row.clone();
         let facts = RunFacts {
             state: row.state,
-            tally: row.tally,
+            tally: row.tally.clone(),
             has_past: held.previous.is_some(),
             is_latest: held.is_latest,
         };

@@ -89,7 +89,8 @@ impl Broker for LocalBroker {
         let runs_for = match claims.role {
             AttemptRole::Parse { .. } => RunsFor::Module,
             AttemptRole::Task { .. } | AttemptRole::Trigger { .. } => RunsFor::Run,
-            AttemptRole::Timetable { .. } | AttemptRole::Callback { .. } => RunsFor::Dag,
+            AttemptRole::Timetable { .. } => RunsFor::Dag,
+            AttemptRole::Callback { .. } => RunsFor::Callback,
         };
         let answer = async {
             let mut db = self.inner.store.read().await?;

@@ -12,12 +12,15 @@ use flow_store::{Session, StoreError};
 use crate::engine::Engine;
 use crate::plan::{Holding, Plan, Written};
 
+/// What is done to a run. It is boxed, because a closure over these lifetimes cannot be part of a future that is sent.
+pub(crate) type Change<'c, E> = Box<dyn FnOnce(&mut Plan<'_>, RunKey) -> Result<(), E> + Send + 'c>;
+
 /// Changes a run that the transaction has locked, and follows what comes of that. If the change is refused, nothing is written.
 pub(crate) async fn reshape<E: From<StoreError>>(
     db: &mut Session,
     engine: &Engine,
     run: RunRow,
-    change: impl FnOnce(&mut Plan<'_>, RunKey) -> Result<(), E>,
+    change: Change<'_, E>,
 ) -> Result<Written, E> {
     let key = run.key;
     let holding = Holding::load(db, engine, vec![run]).await?;

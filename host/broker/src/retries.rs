@@ -19,7 +19,7 @@ pub(crate) fn policy(plan: &Plan<'_>, key: TaskKey, decided: Option<&RetryDecisi
         dag_id: &run.dag_id,
         task_id: &task.task_id,
         logical_date: run.logical_date.and_then(flow_model::time::Millis::to_utc),
-        try_number: row.node.status.upcoming_try(),
+        try_number: plan.status(key).map_or(0, |status| status.upcoming_try()),
     };
     let (again, pause) = match decided {
         None | Some(RetryDecision::Default) => (true, None),

@@ -85,6 +85,10 @@ impl LocalBroker {
         let change = |plan: &mut Plan<'_>, key| -> Result<(), ServiceError> {
             let others = instances(plan, key, |state| state.terminal() != Some(Terminal::Success));
             let ended = instances(plan, key, |state| state.terminal().is_some_and(|how| how != Terminal::Success));
+            match target {
+                RunTarget::Failed | RunTarget::Success => plan.ended_by_user(),
+                RunTarget::Queued => {}
+            }
             let Some(progress) = plan.progress(key) else { return Ok(()) };
             match target {
                 RunTarget::Failed => progress.end(EndOfRun::Stopped, now),
@@ -93,7 +97,7 @@ impl LocalBroker {
             }
             Ok(())
         };
-        reshape(db, &self.inner.engine, row, change).await
+        reshape(db, &self.inner.engine, row, Box::new(change)).await
     }
 
     /// Runs task instances of a run again, or says which those would be.
@@ -117,7 +121,7 @@ impl LocalBroker {
                 Some(_) | None => Ok(()),
             }
         };
-        let written = reshape(&mut tx, &self.inner.engine, row, change).await?;
+        let written = reshape(&mut tx, &self.inner.engine, row, Box::new(change)).await?;
         if body.dry_run {
             drop(tx);
             return Ok(Cleared::Rehearsed(self.instances(&actor.tenant, (dag, run_id), &tasks).await?));
@@ -184,11 +188,7 @@ impl LocalBroker {
         if written.offers {
             self.inner.committer.stocked();
         }
-        if written.delays {
-            self.inner.engine.due.notify_one();
-        }
-        self.inner.engine.gone_on(written.past);
-        self.inner.engine.events.publish(written.events);
+        self.inner.engine.told(written);
         Ok(())
     }
 }

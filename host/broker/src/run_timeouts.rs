@@ -29,7 +29,7 @@ impl LocalBroker {
                     }
                     Ok(())
                 };
-                written.merge(reshape(&mut tx, &self.inner.engine, row, end).await?);
+                written.merge(reshape(&mut tx, &self.inner.engine, row, Box::new(end)).await?);
             }
             self.conclude(tx, written).await?;
         }

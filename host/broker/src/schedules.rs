@@ -98,7 +98,7 @@ fn scheduled_run(engine: &Engine, dag: &DagRow, version: &Arc<Version>, next: Ne
         timeout_at: timeout(version, state, now),
         held: false,
     };
-    Some(NewRun { row, version: Arc::clone(version), conf: None, note: None, owner: None })
+    Some(NewRun { row, version: Arc::clone(version), conf: None, note: None, partition: None, owner: None })
 }
 
 /// The next runs of a DAG by time, at most `count`, were it not paused.

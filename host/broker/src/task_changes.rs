@@ -61,7 +61,7 @@ impl LocalBroker {
                 None => Ok(()),
             }
         };
-        let written = reshape(&mut tx, &self.inner.engine, row, change).await?;
+        let written = reshape(&mut tx, &self.inner.engine, row, Box::new(change)).await?;
         let extra = json!({"task_id": task, "new_state": patch.new_state});
         audit::note_run(&mut tx, actor, self.now(), "patch_task_instance", (dag, run_id), &extra).await?;
         self.conclude(tx, written).await?;
@@ -93,7 +93,7 @@ impl LocalBroker {
                     Some(_) | None => Ok(()),
                 }
             };
-            written.merge(reshape(&mut tx, &self.inner.engine, row, change).await?);
+            written.merge(reshape(&mut tx, &self.inner.engine, row, Box::new(change)).await?);
             cleared.push((run_id, tasks));
         }
         if body.dry_run {

@@ -23,7 +23,8 @@ impl LocalBroker {
         let mut db = self.inner.store.read().await?;
         check_scope(&mut db, tenant, scope).await?;
         let mut found = view::task_instances::list(&mut db, tenant, scope, filter, page).await?;
-        self.inner.complete(&mut db, tenant, found.entries.iter_mut().map(|instance| &mut instance.last_try)).await?;
+        let tries: Vec<&mut TaskTry> = found.entries.iter_mut().map(|instance| &mut instance.last_try).collect();
+        self.inner.complete(&mut db, tenant, tries).await?;
         Ok(found)
     }
 
@@ -91,7 +92,7 @@ impl Inner {
     }
 
     /// Adds what the version of a try's run says of its task.
-    async fn complete<'t>(
+    pub(crate) async fn complete<'t>(
         &self,
         db: &mut Session,
         tenant: &TenantId,

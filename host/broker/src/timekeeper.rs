@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use flow_model::time::Millis;
-use flow_store::{StoreError, dag, run, work};
+use flow_store::asset::consumer;
+use flow_store::{StoreError, dag, deadline, run, work};
 
 use crate::admission;
 use crate::error::ServiceError;
@@ -41,12 +42,15 @@ impl LocalBroker {
     }
 
     /// Does everything that is due now: retries become claimable, waits are looked at, expired leases are taken back,
-    /// scheduled runs are created, runs that take too long are ended. Answers when the next of these falls due.
+    /// scheduled runs are created, runs that take too long are ended, deadlines that have passed are looked at, and waiting
+    /// runs begin where there is room. Answers when the next of these falls due.
     pub async fn tick(&self) -> Result<Option<Millis>, ServiceError> {
         let now = self.now();
         let due = self.due_instants().await?;
         if due.work.is_some_and(|at| at <= now) {
             self.offer_delayed(now).await?;
+        }
+        if due.work.is_some_and(|at| at <= now) || self.inner.engine.awaited.is_any_woken() {
             self.look_at_waits(now).await?;
         }
         if due.lease.is_some_and(|at| at <= now) {
@@ -55,10 +59,17 @@ impl LocalBroker {
         if due.schedule.is_some_and(|at| at <= now) {
             self.create_scheduled(now).await?;
         }
+        if due.assets.is_some_and(|at| at <= now) {
+            self.create_asset_triggered(now).await?;
+        }
         if due.timeout.is_some_and(|at| at <= now) {
             self.end_timed_out(now).await?;
         }
+        if due.deadline.is_some_and(|at| at <= now) {
+            self.look_at_deadlines(now).await?;
+        }
         let all = self.inner.engine.is_slow_round(now);
+        self.use_room(all).await?;
         self.look_at_held(now, all).await?;
         self.readmit_waiting(all).await?;
         self.inner.beat_scheduler(now).await?;
@@ -73,7 +84,9 @@ impl LocalBroker {
             work: work::next_due(&mut db).await?,
             lease: work::next_expiry(&mut db).await?,
             schedule: dag::next_due(&mut db).await?,
+            assets: consumer::next_due(&mut db).await?,
             timeout: run::next_timeout(&mut db).await?,
+            deadline: deadline::next_due(&mut db).await?,
         })
     }
 
@@ -104,11 +117,13 @@ struct Due {
     work: Option<Millis>,
     lease: Option<Millis>,
     schedule: Option<Millis>,
+    assets: Option<Millis>,
     timeout: Option<Millis>,
+    deadline: Option<Millis>,
 }
 
 impl Due {
     fn next(&self) -> Option<Millis> {
-        [self.work, self.lease, self.schedule, self.timeout].into_iter().flatten().min()
+        [self.work, self.lease, self.schedule, self.assets, self.timeout, self.deadline].into_iter().flatten().min()
     }
 }

@@ -3,7 +3,8 @@
 use flow_model::advance::Tally;
 use flow_model::call::limit;
 use flow_model::dag::DagSpec;
-use flow_model::ids::{DagId, RunId, TenantId};
+use flow_model::graph::Part;
+use flow_model::ids::{DagId, PartitionKey, RunId, TenantId};
 use flow_model::params;
 use flow_model::quota::{self, Quota};
 use flow_model::rest::dag_runs::TriggerDagRun;
@@ -36,8 +37,12 @@ pub(crate) struct Trigger {
     pub(crate) note: Option<String>,
     pub(crate) by: TriggeredBy,
     pub(crate) run_type: RunType,
+    /// The part of its assets that the run is for.
+    pub(crate) partition: Option<PartitionKey>,
     /// Who asks, for the event log.
     pub(crate) user: Option<String>,
+    /// Which part of the DAG runs, if not all does.
+    pub(crate) part: Option<Part>,
 }
 
 impl Trigger {
@@ -53,7 +58,9 @@ impl Trigger {
             note: None,
             by,
             run_type: RunType::of(by),
+            partition: None,
             user: None,
+            part: None,
         }
     }
 }
@@ -76,9 +83,6 @@ impl LocalBroker {
         body: TriggerDagRun,
         run_type: RunType,
     ) -> Result<RunId, ServiceError> {
-        if body.partition_key.is_some() {
-            return Err(ServiceError::invalid("partition_key", "data is not partitioned here; leave it out"));
-        }
         let interval = match (body.data_interval_start, body.data_interval_end) {
             (Some(start), Some(end)) if start <= end => Some(DataInterval { start, end }),
             (None, None) => None,
@@ -96,6 +100,7 @@ impl LocalBroker {
             note: body.note.map(checked_note).transpose()?,
             user: Some(actor.name.clone()),
             run_type,
+            partition: body.partition_key,
             ..Trigger::new(dag.clone(), TriggeredBy::RestApi)
         };
         Ok(self.trigger(&actor.tenant, trigger).await?.run_id)
@@ -143,9 +148,13 @@ impl LocalBroker {
         let allowed =
             tenant::get(&mut db, tenant).await?.map_or_else(Quota::default, |tenant| tenant.quota).active_runs;
         quota::admit("active_runs", run::active(&mut db, tenant, allowed).await?, 1, allowed)?;
-        let version = self.inner.engine.versions.get(&mut db, tenant, dag.version).await?;
+        let mut version = self.inner.engine.versions.get(&mut db, tenant, dag.version).await?;
         let run_type = trigger.run_type;
         admit(version.graph.spec(), run_type, conf.as_deref())?;
+        if let Some(part) = &trigger.part {
+            drop(db);
+            version = self.part_of(tenant, &version, part).await?;
+        }
         let state = state_at_creation(dag.is_paused);
         let here = trigger.logical_date.map(|at| DataInterval { start: at, end: at });
         let row = RunRow {
@@ -168,7 +177,8 @@ impl LocalBroker {
             timeout_at: timeout(&version, state, now),
             held: false,
         };
-        Ok(NewRun { row, version, conf, note: trigger.note.clone(), owner: trigger.user.clone() })
+        let (note, owner) = (trigger.note.clone(), trigger.user.clone());
+        Ok(NewRun { row, version, conf, note, partition: trigger.partition.clone(), owner })
     }
 
     /// Says what is taken; nothing, if another made-up run id may help.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use flow_model::admission::Rank;
 use flow_model::dag::DagSpec;
-use flow_model::graph::{Graph, TaskIndex};
+use flow_model::graph::{Graph, Part, TaskIndex};
 use flow_model::ids::{DagVersionId, Digest, TenantId};
 use flow_model::priority;
 use flow_model::uses::Uses;
@@ -20,11 +20,28 @@ pub(crate) struct Version {
     pub(crate) digest: Digest,
     pub(crate) graph: Graph,
     weights: OnceLock<Vec<i32>>,
+    has_callbacks: bool,
+    has_deadlines: bool,
 }
 
 impl Version {
     pub(crate) fn new(id: DagVersionId, digest: Digest, graph: Graph) -> Self {
-        Self { id, digest, graph, weights: OnceLock::new() }
+        let spec = graph.spec();
+        let has_callbacks = spec.tasks.iter().any(|task| !task.callbacks.is_empty());
+        let has_deadlines = !spec.deadlines.is_empty()
+            || spec.tasks.iter().any(|task| !task.deadlines.is_empty())
+            || spec.groups.iter().any(|group| !group.deadlines.is_empty());
+        Self { id, digest, graph, weights: OnceLock::new(), has_callbacks, has_deadlines }
+    }
+
+    /// Whether something runs after a task of it.
+    pub(crate) fn has_callbacks(&self) -> bool {
+        self.has_callbacks
+    }
+
+    /// Whether something of it has to be done in time.
+    pub(crate) fn has_deadlines(&self) -> bool {
+        self.has_deadlines
     }
 
     /// How much a task matters among those that wait for the same.
@@ -76,7 +93,11 @@ impl Versions {
         let row =
             dag_version::find(db, tenant, id).await?.ok_or_else(|| broken(format!("there is no version {id}")))?;
         let spec: DagSpec = serde_json::from_str(&row.spec).map_err(|error| broken(error.to_string()))?;
-        let graph = Graph::build(spec).map_err(|error| broken(error.to_string()))?;
+        let mut graph = Graph::build(spec).map_err(|error| broken(error.to_string()))?;
+        if let Some(part) = &row.part {
+            let part: Part = serde_json::from_str(part).map_err(|error| broken(error.to_string()))?;
+            graph = graph.part(&part).map_err(|error| broken(error.to_string()))?;
+        }
         let version = Arc::new(Version::new(id, row.digest, graph));
         self.keep(Arc::clone(&version));
         Ok(version)

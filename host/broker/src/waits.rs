@@ -1,29 +1,30 @@
 //! Waits: what the host looks at itself, and what comes of a look.
 //!
 //! A wait has a row in the queue. One that user code looks at, or a worker's HTTP client, is claimed like any work; the
-//! others the timekeeper looks at when they are due.
+//! others the timekeeper looks at when they are due. What is the host's own work also pauses here between two tries.
 
-use std::collections::BTreeMap;
-
-use flow_model::advance::{Finish, Returned};
+use flow_model::advance::{Finish, Refusal};
 use flow_model::dag::{ExternalRun, WaitFor};
-use flow_model::state::{Admission, TaskEvent};
+use flow_model::ids::AttemptId;
+use flow_model::state::{Admission, Phase, TaskEvent, TaskInstanceState};
 use flow_model::time::Millis;
 use flow_model::timetable::DataInterval;
-use flow_model::waiting::{Look, Sight, Waiting, look};
-use flow_model::work::{AttemptEnd, ErrorClass, Failure, Resume};
+use flow_model::waiting::{Conclusion, Look, Sight, Waiting, look};
+use flow_model::work::{AttemptEnd, Resume};
 use flow_store::asset::event;
 use flow_store::run::{self, RunRow};
 use flow_store::task_instance::{self, TaskKey};
 use flow_store::work::{self, WorkKind, WorkRow};
 use flow_store::{Session, StoreError};
 
+use crate::awaited::Thing;
+use crate::committer::returned;
 use crate::local::LocalBroker;
 use crate::plan::{Holding, Plan, Written};
-use crate::retries;
+use crate::{human_input as answers, retries};
 
 /// How many waits one transaction looks at.
-pub(crate) const ROUND: u32 = 256;
+const ROUND: usize = 256;
 /// When a wait is looked at that nothing but an answer ends.
 const NEVER: Millis = Millis(i64::MAX);
 
@@ -34,6 +35,7 @@ pub(crate) fn first_look(
     interval: Option<DataInterval>,
     now: Millis,
 ) -> (WorkKind, Millis) {
+    let by_host = WorkKind::Wait { key, try_number };
     match wait {
         Waiting::Trigger { .. } => (WorkKind::Trigger { key, try_number }, now),
         Waiting::Host { wait: spec, since, until, .. } => match &spec.until {
@@ -44,12 +46,12 @@ pub(crate) fn first_look(
                     Look::Again(at) => at,
                     Look::Done(_) | Look::Failed(_) | Look::GivenUp => now,
                 };
-                (WorkKind::Wait { key, try_number }, at)
+                (by_host, at)
             }
-            WaitFor::Run(_) | WaitFor::Asset(_) => (WorkKind::Wait { key, try_number }, now),
+            WaitFor::Run(_) | WaitFor::Asset(_) => (by_host, now),
         },
-        Waiting::Human { until, .. } => (WorkKind::Wait { key, try_number }, until.unwrap_or(NEVER)),
-        Waiting::Sensor { .. } | Waiting::Over { .. } => (WorkKind::Wait { key, try_number }, NEVER),
+        Waiting::Human { until, .. } => (by_host, until.unwrap_or(NEVER)),
+        Waiting::Sensor { .. } | Waiting::Over { .. } => (by_host, NEVER),
     }
 }
 
@@ -66,45 +68,59 @@ pub(crate) fn is_claimed(kind: &WorkKind) -> bool {
 }
 
 impl LocalBroker {
-    /// Looks at the waits that are due.
+    /// Looks at the waits that are due, and at those for which something has happened.
     pub(crate) async fn look_at_waits(&self, now: Millis) -> Result<(), StoreError> {
+        for woken in self.inner.engine.awaited.take_woken().chunks(ROUND) {
+            self.look_round(woken, now).await?;
+        }
         loop {
-            let mut tx = self.inner.store.begin("look at waits").await?;
-            let (looked, written) = look_round(&mut tx, self, now).await?;
-            self.conclude(tx, written).await?;
-            if looked < ROUND as usize {
+            let due = work::due_waits(&mut self.inner.store.read().await?, now, ROUND as u32).await?;
+            let attempts: Vec<AttemptId> = due.iter().map(|row| row.attempt).collect();
+            if !attempts.is_empty() {
+                self.look_round(&attempts, now).await?;
+            }
+            if attempts.len() < ROUND {
                 return Ok(());
             }
         }
     }
+
+    async fn look_round(&self, attempts: &[AttemptId], now: Millis) -> Result<(), StoreError> {
+        let mut tx = self.inner.store.begin("look at waits").await?;
+        let written = look_at_all(&mut tx, self, attempts, now).await?;
+        self.conclude(tx, written).await
+    }
 }
 
-async fn look_round(db: &mut Session, broker: &LocalBroker, now: Millis) -> Result<(usize, Written), StoreError> {
+async fn look_at_all(
+    db: &mut Session,
+    broker: &LocalBroker,
+    attempts: &[AttemptId],
+    now: Millis,
+) -> Result<Written, StoreError> {
     let engine = &broker.inner.engine;
-    let due = work::due_waits(db, now, ROUND).await?;
-    if due.is_empty() {
-        return Ok((0, Written::default()));
-    }
-    let attempts: Vec<_> = due.iter().map(|row| row.attempt).collect();
-    let runs = run::lock_of_attempts(db, &attempts).await?;
+    let runs = run::lock_of_attempts(db, attempts).await?;
     let holding = Holding::load(db, engine, runs).await?;
     let mut plan = Plan::new(engine, now, &holding);
     // Somebody may have ended them before their runs were locked.
-    let due = work::load(db, &attempts).await?;
-    let keys: Vec<TaskKey> = due.iter().filter_map(|row| row.kind.task()).collect();
+    let waits = work::load(db, attempts).await?;
+    let keys: Vec<TaskKey> = waits.iter().filter_map(|row| row.kind.task()).collect();
     plan.load(db, &keys).await?;
-    let mut later = BTreeMap::new();
-    for row in &due {
-        let Some(key) = row.kind.task() else { continue };
-        if let Some(at) = look_at(db, &mut plan, row, key).await? {
-            later.insert(row.attempt, at);
+    let mut later = Vec::new();
+    for row in &waits {
+        if let WorkKind::Wait { key, .. } = row.kind
+            && let Some(at) = look_at(db, &mut plan, row, key).await?
+        {
+            later.push((row.attempt, at));
         }
     }
     if !later.is_empty() {
-        work::postpone(db, &later.into_iter().collect::<Vec<_>>()).await?;
+        work::postpone(db, &later).await?;
     }
     plan.settle(db).await?;
-    Ok((due.len(), plan.write(db).await?))
+    let mut written = plan.write(db).await?;
+    written.delays |= !later.is_empty();
+    Ok(written)
 }
 
 /// Looks at one wait; if nothing came of it, when to look again.
@@ -114,8 +130,14 @@ async fn look_at(
     row: &WorkRow,
     key: TaskKey,
 ) -> Result<Option<Millis>, StoreError> {
-    let (Some(task), Some((run, _))) = (plan.row(key), plan.run(key.run)) else { return Ok(None) };
-    let (now, wait, run) = (plan.now, task.wait.clone(), run.clone());
+    let (Some(task), Some((run, _))) = (plan.row(key), plan.run(key.run)) else { return Ok(Some(NEVER)) };
+    let (phase, now, wait, run) = (task.node.status.phase, plan.now, task.wait.clone(), run.clone());
+    if let Phase::UpForRetry(..) = phase {
+        if let Err(refused) = plan.try_again(key) {
+            tracing::error!(%refused, "a task instance refused to be tried again");
+        }
+        return Ok(None);
+    }
     let found = match &wait {
         Some(Waiting::Host { wait: spec, since, until, .. }) => {
             let sight = see(db, &run, &spec.until).await?;
@@ -128,16 +150,30 @@ async fn look_at(
         Some(Waiting::Sensor { .. } | Waiting::Over { .. }) | None => return Ok(Some(NEVER)),
     };
     if let Look::Again(at) = found {
+        remember(plan, row, wait.as_ref());
         return Ok(Some(at));
     }
-    conclude(plan, row, key, found);
+    conclude(plan, row.attempt, key, found);
     Ok(None)
+}
+
+/// Notes what a wait is for, so that it is looked at as soon as that has happened.
+fn remember(plan: &Plan<'_>, row: &WorkRow, wait: Option<&Waiting>) {
+    let Some(Waiting::Host { wait, .. }) = wait else { return };
+    let thing = match &wait.until {
+        WaitFor::Run(external) => Some(Thing::Dag(external.dag_id.clone())),
+        WaitFor::Asset(name) => name.parse().ok().map(Thing::Asset),
+        WaitFor::Instant(_) | WaitFor::Duration(_) | WaitFor::AfterInterval(_) | WaitFor::Http(_) => None,
+    };
+    if let Some(thing) = thing {
+        plan.engine.awaited.remember(&row.tenant, thing, row.attempt);
+    }
 }
 
 /// What the host knows of the thing that is waited for.
 async fn see(db: &mut Session, run: &RunRow, until: &WaitFor) -> Result<Sight, StoreError> {
     match until {
-        WaitFor::Run(external) => Ok(Sight::Run(state_of(db, run, external).await?)),
+        WaitFor::Run(external) => Ok(Sight::Run(states_of(db, run, external).await?)),
         WaitFor::Asset(name) => {
             let since = run.start_date.unwrap_or(run.queued_at);
             Ok(Sight::Asset(match name.parse() {
@@ -149,82 +185,53 @@ async fn see(db: &mut Session, run: &RunRow, until: &WaitFor) -> Result<Sight, S
     }
 }
 
-/// The state of the run, or of the task, that a run of another DAG is waited for with.
-async fn state_of(
+/// The state of the run, or those of the task's instances, that a run of another DAG is waited for with.
+async fn states_of(
     db: &mut Session,
     run: &RunRow,
     external: &ExternalRun,
-) -> Result<Option<flow_model::state::TaskInstanceState>, StoreError> {
+) -> Result<Vec<TaskInstanceState>, StoreError> {
     let date = run.logical_date.map(|date| Millis(date.0.saturating_sub(external.execution_delta_ms)));
-    let Some(date) = date else { return Ok(None) };
-    let Some((other, state)) = run::at(db, &run.tenant, &external.dag_id, date).await? else { return Ok(None) };
+    let Some(date) = date else { return Ok(Vec::new()) };
+    let Some((other, state)) = run::at(db, &run.tenant, &external.dag_id, date).await? else { return Ok(Vec::new()) };
     match &external.task_id {
-        None => Ok(Some(state.as_task_state())),
-        Some(task) => task_instance::state_of(db, (&run.tenant, &external.dag_id), (&other, task)).await,
+        None => Ok(vec![state.as_task_state()]),
+        Some(task) => task_instance::states_of(db, (&run.tenant, &external.dag_id), (&other, task)).await,
     }
 }
 
-/// Carries out what a look came to. It is shared by the host's own looks, by triggers and by answers.
-pub(crate) fn conclude(plan: &mut Plan<'_>, row: &WorkRow, key: TaskKey, found: Look) {
-    let outcome = match found {
-        Look::Again(_) => return,
-        Look::Done(event) => Ok(event),
-        Look::Failed(reason) => Err(reason),
-        Look::GivenUp => return give_up(plan, row, key),
+/// Carries out what a look came to, whoever looked.
+pub(crate) fn conclude(plan: &mut Plan<'_>, attempt: AttemptId, key: TaskKey, found: Look) {
+    let Some(wait) = plan.row(key).and_then(|task| task.wait.clone()) else { return };
+    let outcome = match wait.conclude(found) {
+        Conclusion::Again(_) | Conclusion::Nothing => return,
+        Conclusion::GoesOn(resume) => go_on(plan, attempt, key, resume),
+        Conclusion::Ends(how) => end(plan, attempt, key, &how),
+        Conclusion::Defaults => answers::take_defaults(plan, attempt, key),
     };
-    go_on(plan, row, key, outcome);
-}
-
-/// The wait is over: the task goes on where it said, or ends if it was nothing but a wait.
-fn go_on(plan: &mut Plan<'_>, row: &WorkRow, key: TaskKey, event: Result<String, String>) {
-    let Some(wait) = plan.row(key).and_then(|task| task.wait.clone()) else { return };
-    let attempt = row.attempt;
-    match (wait.resume_key(), event) {
-        (Some(resume), event) => {
-            let resume = Resume { key: resume.to_owned(), event };
-            plan.change_row(key, |task| task.wait = Some(Waiting::Over { resume }));
-            let admission =
-                if plan.admits(key) { Admission::Offered(plan.engine.mint_attempt(plan.now)) } else { Admission::Held };
-            if let Err(refused) = plan.happen(key, &TaskEvent::Resumed { attempt, admission }) {
-                tracing::error!(%refused, "a task instance refused to go on after its wait");
-            }
-        }
-        (None, Ok(_)) => end(plan, row, key, AttemptEnd::Success { value: None }),
-        (None, Err(reason)) => end(plan, row, key, failed(reason)),
-    }
-}
-
-/// The wait took too long: a person's default answer counts, a sensor that is soft is skipped, anything else has failed.
-fn give_up(plan: &mut Plan<'_>, row: &WorkRow, key: TaskKey) {
-    let Some(wait) = plan.row(key).and_then(|task| task.wait.clone()) else { return };
-    let reason = "what it waited for did not happen in time".to_owned();
-    match &wait {
-        Waiting::Host { wait, .. } if wait.soft_fail => end(plan, row, key, AttemptEnd::Skipped { reason }),
-        Waiting::Human { form, .. } if form.defaults.is_some() => {
-            crate::human_input::take_defaults(plan, row, key, form);
-        }
-        Waiting::Trigger { .. } | Waiting::Host { .. } | Waiting::Human { .. } => match wait.resume_key() {
-            Some(_) => go_on(plan, row, key, Err(reason)),
-            None => end(plan, row, key, failed(reason)),
-        },
-        Waiting::Sensor { .. } | Waiting::Over { .. } => {}
-    }
-}
-
-fn failed(message: String) -> AttemptEnd {
-    AttemptEnd::Failed(Failure { class: ErrorClass::Error, message, location: None })
-}
-
-/// What was waited for, or that it did not happen, is the task's end.
-fn end(plan: &mut Plan<'_>, row: &WorkRow, key: TaskKey, end: AttemptEnd) {
-    let retry = retries::policy(plan, key, None);
-    let next = plan.engine.mint_attempt(plan.now);
-    if let Some(failure) = end.failure() {
-        let error = (failure.class, failure.message.clone());
-        plan.change_row(key, |task| task.error = Some(error));
-    }
-    let finish = Finish { attempt: row.attempt, end: &end, returned: Returned::Nothing, retry, next };
-    if let Err(refused) = plan.finish(key, &finish) {
+    if let Err(refused) = outcome {
         tracing::error!(%refused, "a task instance refused what its wait came to");
     }
+}
+
+/// The wait is over: the task goes on where it said, as the same try.
+pub(crate) fn go_on(plan: &mut Plan<'_>, attempt: AttemptId, key: TaskKey, resume: Resume) -> Result<(), Refusal> {
+    let admission =
+        if plan.admits(key) { Admission::Offered(plan.engine.mint_attempt(plan.now)) } else { Admission::Held };
+    plan.happen(key, &TaskEvent::Resumed { attempt, admission })?;
+    plan.change_row(key, |task| task.wait = Some(Waiting::Over { resume }));
+    Ok(())
+}
+
+/// The wait was the task, and ends like this.
+pub(crate) fn end(plan: &mut Plan<'_>, attempt: AttemptId, key: TaskKey, end: &AttemptEnd) -> Result<(), Refusal> {
+    let retry = retries::policy(plan, key, None);
+    let next = plan.engine.mint_attempt(plan.now);
+    let refused = plan.finish(key, &Finish { attempt, end, returned: returned(end), retry, next })?;
+    let failure = refused.as_ref().or(end.failure()).cloned();
+    plan.change_row(key, |task| task.error = failure.map(|failure| (failure.class, failure.message)));
+    if refused.is_none() {
+        plan.put_result(key, end);
+    }
+    Ok(())
 }

@@ -18,6 +18,7 @@ use crate::uses::{Uses, is_origin_pattern};
 
 mod aftermath;
 mod limits;
+mod natives;
 mod words;
 
 /// Why a description is refused: one sentence for the module's owner that names the DAG, the reason and what to do.
@@ -125,7 +126,8 @@ fn check(spec: &DagSpec, quota: &Quota, policy: &Policy) -> Result<(), String> {
     asset::check(spec)?;
     check_uses(&spec.uses, policy)?;
     let of_task = |task: &TaskSpec, reason| format!("task {:?}: {reason}", task.task_id.as_str());
-    spec.tasks.iter().try_for_each(|task| check_task(task, policy).map_err(|reason| of_task(task, reason)))
+    let check_task = |task| check_task(task, policy).and_then(|()| natives::check_task(spec, task));
+    spec.tasks.iter().try_for_each(|task| check_task(task).map_err(|reason| of_task(task, reason)))
 }
 
 fn check_task(task: &TaskSpec, policy: &Policy) -> Result<(), String> {

@@ -19,6 +19,7 @@ pub mod description;
 pub mod egress;
 pub mod fairness;
 pub mod graph;
+pub mod human_input;
 pub mod ids;
 pub mod inspect;
 pub mod mapping;

@@ -1,9 +1,12 @@
 //! DAGs: what a tenant's modules describe now, and when each runs next.
 
+use std::collections::HashMap;
+
 use flow_model::dag::{DagSpec, TaskSpec};
 use flow_model::ids::{DagId, DagVersionId, ModuleName, TenantId};
 use flow_model::time::Millis;
 use flow_model::timetable::{DataInterval, NextRun};
+use serde::Serialize;
 
 use crate::column;
 use crate::dag_pool;
@@ -159,6 +162,47 @@ pub async fn lock(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Op
     let row: Option<Columns> =
         on!(db, c => sqlx::query_as(text).bind(tenant.as_str()).bind(dag.as_str()).fetch_optional(&mut *c).await)?;
     row.map(DagRow::try_from).transpose()
+}
+
+/// What decides whether a run of a DAG may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seat {
+    /// Whether the DAG's runs wait.
+    pub is_paused: bool,
+    /// How many of its runs may have begun and not ended.
+    pub max_active_runs: u32,
+}
+
+#[derive(Serialize)]
+struct DagColumns<'a> {
+    tenant: &'a str,
+    dag_id: &'a str,
+}
+
+const LOCK_SEATS: Batch = batch!(
+    "SELECT tenant, dag_id, is_paused, max_active_runs FROM dag WHERE (tenant, dag_id) IN (SELECT r.tenant, r.dag_id FROM ",
+    rows(tenant text, dag_id text),
+    ") ORDER BY tenant, dag_id",
+    locking
+);
+
+/// What decides whether runs of these DAGs may begin; nobody changes it before the transaction ends.
+pub async fn lock_seats(
+    db: &mut Session,
+    dags: &[(&TenantId, &DagId)],
+) -> Result<HashMap<(TenantId, DagId), Seat>, StoreError> {
+    let part: Vec<_> =
+        dags.iter().map(|(tenant, dag)| DagColumns { tenant: tenant.as_str(), dag_id: dag.as_str() }).collect();
+    let (text, rows) = (db.text(LOCK_SEATS), column::rows(&part)?);
+    let found: Vec<(String, String, bool, i64)> =
+        on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    found
+        .into_iter()
+        .map(|(tenant, dag, is_paused, most)| {
+            let key = (column::text("dag.tenant", &tenant)?, column::text("dag.dag_id", &dag)?);
+            Ok((key, Seat { is_paused, max_active_runs: column::count("dag.max_active_runs", most)? }))
+        })
+        .collect()
 }
 
 const OF_MODULE: Batch = locking!(columns_of_dag!("WHERE tenant = $1 AND module = $2 ORDER BY dag_id"));

@@ -19,6 +19,7 @@ pub mod deadline;
 mod error;
 pub mod event_log;
 pub mod expansion;
+pub mod human_input;
 pub mod import_error;
 pub mod job;
 pub mod key;

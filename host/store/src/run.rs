@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use flow_model::advance::Tally;
-use flow_model::ids::{AttemptId, DagId, DagVersionId, RunId, RunKey, TenantId};
+use flow_model::ids::{AttemptId, DagId, DagVersionId, PartitionKey, RunId, RunKey, TenantId};
 use flow_model::run::{RunType, TriggeredBy};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
@@ -42,7 +42,7 @@ pub use history::{
 };
 pub use partition::{partitions, set_partition};
 pub use replay::{at, join_backfill, replace_conf};
-pub use room::{durations, latest_states, running, with_room};
+pub use room::{any_waits, durations, latest_states, running, with_room};
 
 /// A run without its configuration and its note.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -295,6 +295,8 @@ pub async fn lock_between(
 pub struct RunWithConf {
     /// The run.
     pub run: RunRow,
+    /// The part of its assets that it is for.
+    pub partition: Option<PartitionKey>,
     /// Its configuration; `None` for an empty one.
     pub conf: Option<String>,
 }
@@ -302,7 +304,7 @@ pub struct RunWithConf {
 const WITH_CONF: Batch = batch!(
     "SELECT d.run_key, d.tenant, d.dag_id, d.run_id, d.version, d.state, d.run_type, d.logical_date, \
      d.data_interval_start, d.data_interval_end, d.run_after, d.queued_at, d.start_date, d.end_date, d.triggered_by, \
-     d.triggering_user, d.timeout_at, d.tally, d.held, c.conf FROM ",
+     d.triggering_user, d.timeout_at, d.tally, d.held, d.partition_key, c.conf FROM ",
     rows(run_key text),
     " CROSS JOIN dag_run AS d LEFT JOIN dag_run_conf AS c ON c.run_key = d.run_key WHERE d.run_key = r.run_key"
 );
@@ -316,6 +318,7 @@ struct KeyColumn {
 struct WithConf {
     #[sqlx(flatten)]
     run: Columns,
+    partition_key: Option<String>,
     conf: Option<String>,
 }
 
@@ -324,5 +327,9 @@ pub async fn with_conf(db: &mut Session, runs: &[RunKey]) -> Result<Vec<RunWithC
     let part: Vec<_> = runs.iter().map(|&run_key| KeyColumn { run_key }).collect();
     let (text, rows) = (db.text(WITH_CONF), column::rows(&part)?);
     let loaded: Vec<WithConf> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
-    loaded.into_iter().map(|row| Ok(RunWithConf { run: row.run.try_into()?, conf: row.conf })).collect()
+    let parse = |row: WithConf| {
+        let partition = column::optional("dag_run.partition_key", row.partition_key.as_deref())?;
+        Ok(RunWithConf { run: row.run.try_into()?, partition, conf: row.conf })
+    };
+    loaded.into_iter().map(parse).collect()
 }

@@ -343,25 +343,25 @@ pub async fn set_progress(
     Ok(rows == 1)
 }
 
-const STATE_OF: &str = "SELECT t.state FROM task_instance AS t JOIN dag_run AS d ON d.run_key = t.run_key \
-     WHERE d.tenant = $1 AND d.dag_id = $2 AND d.run_id = $3 AND t.task_id = $4 ORDER BY t.map_index LIMIT 1";
+const STATES_OF: &str = "SELECT DISTINCT t.state FROM task_instance AS t JOIN dag_run AS d ON d.run_key = t.run_key \
+     WHERE d.tenant = $1 AND d.dag_id = $2 AND d.run_id = $3 AND t.task_id = $4 ORDER BY t.state";
 
-/// The state of a task of another run; of a mapped task, that of its first instance.
-pub async fn state_of(
+/// The states of a task of another run, each once.
+pub async fn states_of(
     db: &mut Session,
     (tenant, dag): (&TenantId, &DagId),
     (run, task): (&RunId, &TaskId),
-) -> Result<Option<TaskInstanceState>, StoreError> {
-    let found: Option<String> = on!(db, c => {
-        sqlx::query_scalar(STATE_OF)
+) -> Result<Vec<TaskInstanceState>, StoreError> {
+    let found: Vec<String> = on!(db, c => {
+        sqlx::query_scalar(STATES_OF)
             .bind(tenant.as_str())
             .bind(dag.as_str())
             .bind(run.as_str())
             .bind(task.as_str())
-            .fetch_optional(&mut *c)
+            .fetch_all(&mut *c)
             .await?
     });
-    found.map(|state| column::named("task_instance.state", &state, TaskInstanceState::from_name)).transpose()
+    found.iter().map(|state| column::named("task_instance.state", state, TaskInstanceState::from_name)).collect()
 }
 
 const SET_NOTE: &str = "UPDATE task_instance SET note = $5 WHERE tenant = $1 AND run_key = $2 AND task_index = $3 \

@@ -10,6 +10,7 @@ pub mod dag_stats;
 pub mod dag_versions;
 pub mod dag_warnings;
 pub mod dags;
+pub mod human_input;
 pub mod jobs;
 pub mod task_instances;
 pub mod task_tries;

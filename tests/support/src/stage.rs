@@ -126,6 +126,7 @@ impl<B: Broker> Stage<B> {
             module_version: 1,
             digest: Digest([9; 32]),
             spec: serde_json::to_string(&spec).expect("a description is JSON"),
+            part: None,
             created_at: now,
         };
         let row = DagRow {

@@ -20,6 +20,7 @@ use crate::create::{NewRun, create};
 use crate::engine::Engine;
 use crate::local::LocalBroker;
 use crate::plan::Written;
+use crate::schedules::timeout;
 use crate::versions::Version;
 
 /// How many DAGs are looked up at once.
@@ -139,18 +140,15 @@ impl Look<'_> {
                 again = Some(self.now.after(HOLD));
             } else if let Some(new) = self.new_run(version, self.now) {
                 partition::fulfil(db, tenant, pending.id, new.row.key).await?;
-                runs.push((new, &pending.key));
+                runs.push(NewRun { partition: Some(pending.key.clone()), ..new });
                 room -= 1;
             }
         }
         if !early.is_empty() {
             partition::looked_at(db, tenant, &early).await?;
         }
-        let new: Vec<&NewRun> = runs.iter().map(|(new, _)| new).collect();
-        let (_, written) = create(db, self.engine, &new).await?;
-        for (new, key) in &runs {
-            run::set_partition(db, tenant, new.row.key, key).await?;
-        }
+        let runs: Vec<&NewRun> = runs.iter().collect();
+        let (_, written) = create(db, self.engine, &runs).await?;
         Ok((written, again))
     }
 
@@ -180,10 +178,10 @@ impl Look<'_> {
             end_date: None,
             triggered_by: TriggeredBy::Asset,
             triggering_user: None,
-            timeout_at: None,
+            timeout_at: timeout(version, RunState::Running, self.now),
             held: false,
         };
-        Some(NewRun { row, version: Arc::clone(version), conf: None, note: None, owner: None })
+        Some(NewRun { row, version: Arc::clone(version), conf: None, note: None, partition: None, owner: None })
     }
 }
 

@@ -3,8 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use flow_model::asset::{DEFAULT_GROUP, Emission, Outlets, Publication, ReferenceKind, publications};
-use flow_model::graph::TaskIndex;
-use flow_model::ids::{AssetEventId, AssetName, AttemptId, DagId, PartitionKey, RunKey, TenantId};
+use flow_model::ids::{AssetEventId, AssetName, DagId, PartitionKey, RunKey, TenantId};
 use flow_model::time::Millis;
 use flow_store::asset::consumer::{self, Consumer, Sought};
 use flow_store::asset::event::{self, NewEvent, Source};
@@ -14,22 +13,14 @@ use flow_store::{Session, StoreError, run};
 
 use super::tell::Telling;
 use crate::engine::Engine;
-use crate::versions::Version;
 
 /// A task instance that has succeeded.
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
     pub(crate) tenant: TenantId,
     pub(crate) key: TaskKey,
-    /// The attempt that succeeded; `None` if no attempt did, as when somebody marked it so.
-    pub(crate) attempt: Option<AttemptId>,
     pub(crate) source: Source,
     pub(crate) outlets: Outlets,
-}
-
-/// Whether a task's success may publish anything: it has outlets or declares that it emits events.
-pub(crate) fn concerns(version: &Version, task: TaskIndex) -> bool {
-    !version.graph.task(task).outlets.is_empty() || !version.uses(task).assets.is_empty()
 }
 
 /// An event to be, with everything that it touches.
@@ -62,15 +53,15 @@ pub(crate) async fn published(
 /// What each of the task instances publishes, with its place among them.
 async fn said(db: &mut Session, tasks: &[Published]) -> Result<Vec<(usize, Publication)>, StoreError> {
     let keys: Vec<TaskKey> = tasks.iter().map(|task| task.key).collect();
-    let mut emissions: HashMap<AttemptId, Vec<Emission>> = HashMap::new();
-    for (attempt, emission) in emission::take(db, &keys).await? {
-        emissions.entry(attempt).or_default().push(emission);
+    let mut emissions: HashMap<TaskKey, Vec<Emission>> = HashMap::new();
+    for (key, emission) in emission::take(db, &keys).await? {
+        emissions.entry(key).or_default().push(emission);
     }
     let runs: BTreeSet<RunKey> = keys.iter().map(|key| key.run).collect();
     let runs: Vec<RunKey> = runs.into_iter().collect();
     let partitions: HashMap<RunKey, PartitionKey> = run::partitions(db, &runs).await?.into_iter().collect();
     let all = tasks.iter().enumerate().flat_map(|(n, task)| {
-        let emitted = task.attempt.and_then(|attempt| emissions.get(&attempt)).map_or(&[][..], Vec::as_slice);
+        let emitted = emissions.get(&task.key).map_or(&[][..], Vec::as_slice);
         let events = publications(&task.outlets, emitted, partitions.get(&task.key.run));
         events.into_iter().map(move |event| (n, event))
     });

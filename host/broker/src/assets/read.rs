@@ -1,12 +1,17 @@
 //! Assets, their events and what is queued, as people read them.
 
+use std::collections::HashMap;
+
 use flow_model::asset::{AssetRef, Identity};
+use flow_model::call::limit;
 use flow_model::dag::DagSpec;
-use flow_model::ids::{AliasId, AssetId, DagId, RunId, TenantId};
+use flow_model::ids::{AliasId, AssetId, DagId, RunId, RunKey, TenantId};
 use flow_model::rest::assets::{
     Asset, AssetAlias, AssetEvent, AssetEventFilter, AssetFilter, QueuedEvent, QueuedEventFilter,
 };
 use flow_model::rest::{Page, PageRequest};
+use flow_model::run::RunType;
+use flow_store::run::RunRow;
 use flow_store::view::assets::QueueScope;
 use flow_store::{Session, StoreError, asset, run, view};
 use serde_json::Value;
@@ -119,6 +124,27 @@ pub(super) fn nothing_queued(asset: Option<AssetId>, dag: Option<&DagId>) -> Ser
         (None, None) => "of any asset".to_owned(),
     };
     ServiceError::NotFound { kind: "queued event", name }
+}
+
+/// The events that those of these runs were made for that were made for any, each as one JSON array. Of more than a task can
+/// be handed, these are the latest.
+pub(crate) async fn triggering_events(
+    db: &mut Session,
+    runs: impl Iterator<Item = &RunRow>,
+) -> Result<HashMap<RunKey, String>, StoreError> {
+    let mut events = HashMap::new();
+    for run in runs.filter(|run| run.run_type == RunType::AssetTriggered) {
+        let of_run = asset::event::of_run(db, &run.tenant, run.key).await?;
+        let mut size = 0;
+        let fits = |event: &&String| {
+            size += event.len() + 1;
+            size < limit::BULK
+        };
+        let latest: Vec<&str> = of_run.iter().rev().take_while(fits).map(String::as_str).collect();
+        let oldest_first: Vec<&str> = latest.into_iter().rev().collect();
+        events.insert(run.key, format!("[{}]", oldest_first.join(",")));
+    }
+    Ok(events)
 }
 
 /// The condition on assets of a DAG's schedule, as the API shows it.

@@ -1,10 +1,11 @@
 //! How backfills go on: as runs of one end, it makes the next.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use flow_model::advance::Tally;
 use flow_model::backfill::{Fate, LeftOut, SlotState, fate, slot_state};
-use flow_model::ids::{RunId, TenantId};
+use flow_model::ids::{RunId, RunKey, TenantId};
 use flow_model::run::{RunType, TriggeredBy, backfill_run_id};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
@@ -14,9 +15,11 @@ use flow_store::{Session, StoreError, dag};
 
 use crate::create::{NewRun, create};
 use crate::engine::Engine;
+use crate::error::ServiceError;
 use crate::local::LocalBroker;
-use crate::plan::Written;
-use crate::reshape::{Change, Outcome, Reshape};
+use crate::plan::{Plan, Written};
+use crate::reshape::{instances, reshape};
+use crate::schedules::timeout;
 use crate::versions::Version;
 
 /// How many dates of one backfill a transaction looks at.
@@ -24,16 +27,23 @@ const ROUND: u32 = 64;
 
 impl LocalBroker {
     /// Makes the runs for which backfills have room.
-    pub(crate) async fn advance_backfills(&self, now: Millis) -> Result<(), StoreError> {
-        let open = backfill::open(&mut self.inner.store.read().await?).await?;
-        for (tenant, id) in open {
-            while self.advance_backfill(&tenant, id, now).await? {}
+    pub(crate) async fn advance_backfills(&self, now: Millis) -> Result<(), ServiceError> {
+        // When one has ended, another may go on that waited for it.
+        let mut seen = BTreeSet::new();
+        loop {
+            let open = backfill::open(&mut self.inner.store.read().await?).await?;
+            let new: Vec<_> = open.into_iter().filter(|one| seen.insert(one.clone())).collect();
+            if new.is_empty() {
+                return Ok(());
+            }
+            for (tenant, id) in new {
+                while self.advance_backfill(&tenant, id, now).await? {}
+            }
         }
-        Ok(())
     }
 
     /// One step of a backfill; `true` if there may be another one at once.
-    async fn advance_backfill(&self, tenant: &TenantId, id: i64, now: Millis) -> Result<bool, StoreError> {
+    async fn advance_backfill(&self, tenant: &TenantId, id: i64, now: Millis) -> Result<bool, ServiceError> {
         let engine = &self.inner.engine;
         let mut tx = self.inner.store.begin("advance backfill").await?;
         let Some(row) = backfill::lock(&mut tx, tenant, id).await?.filter(can_go_on) else { return Ok(false) };
@@ -85,7 +95,7 @@ impl Step<'_> {
     }
 
     /// Does what is to be done for one date.
-    async fn take(&mut self, db: &mut Session, slot: SlotRow) -> Result<SlotState, StoreError> {
+    async fn take(&mut self, db: &mut Session, slot: SlotRow) -> Result<SlotState, ServiceError> {
         let date = slot.due.interval.start;
         let present = run::lock_between(db, &self.row.tenant, &self.row.dag_id, (date, date), 1).await?.pop();
         let (run, left_out) = match (fate(self.row.reprocess, present.as_ref().map(|run| run.state)), present) {
@@ -106,7 +116,7 @@ impl Step<'_> {
         &mut self,
         db: &mut Session,
         slot: &SlotRow,
-    ) -> Result<Option<flow_model::ids::RunKey>, StoreError> {
+    ) -> Result<Option<RunKey>, StoreError> {
         let date = slot.due.interval.start;
         let Ok(run_id) = backfill_run_id(date).parse::<RunId>() else { return Ok(None) };
         let new = NewRun {
@@ -117,7 +127,7 @@ impl Step<'_> {
                 run_id,
                 version: self.version.id,
                 state: RunState::Running,
-                tally: Tally::new(&self.version.graph),
+                tally: Tally::default(),
                 run_type: RunType::Backfill,
                 logical_date: Some(date),
                 interval: Some(slot.due.interval),
@@ -127,10 +137,13 @@ impl Step<'_> {
                 end_date: None,
                 triggered_by: TriggeredBy::Backfill,
                 triggering_user: Some(self.row.asked_by.clone()),
+                timeout_at: timeout(&self.version, RunState::Running, self.now),
+                held: false,
             },
             version: Arc::clone(&self.version),
             conf: self.row.conf.clone(),
             note: None,
+            partition: None,
             owner: None,
         };
         let (created, written) = create(db, self.engine, &[&new]).await?;
@@ -139,14 +152,19 @@ impl Step<'_> {
     }
 
     /// Runs again what there is for a date, as a run of the backfill.
-    async fn clear(&mut self, db: &mut Session, present: RunRow) -> Result<flow_model::ids::RunKey, StoreError> {
+    async fn clear(&mut self, db: &mut Session, present: RunRow) -> Result<RunKey, ServiceError> {
         let key = present.key;
         run::join_backfill(db, &self.row.tenant, key, &self.row.asked_by).await?;
         run::replace_conf(db, &self.row.tenant, key, self.row.conf.as_deref()).await?;
-        let mut reshape = Reshape::load(db, self.engine, present).await?;
-        let tasks: Vec<_> = reshape.plan.tasks_of(key).map(|task| task.key.task).collect();
-        reshape.change(&tasks, Change::Clear);
-        self.written.merge(reshape.settle(db, Outcome::Judged).await?);
+        let now = self.now;
+        let clear = |plan: &mut Plan<'_>, key| -> Result<(), ServiceError> {
+            let all = instances(plan, key, |_| true);
+            match plan.progress(key) {
+                Some(progress) => Ok(progress.clear(&all, now)?),
+                None => Ok(()),
+            }
+        };
+        self.written.merge(reshape(db, self.engine, present, Box::new(clear)).await?);
         Ok(key)
     }
 

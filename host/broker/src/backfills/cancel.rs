@@ -1,18 +1,20 @@
 //! Pausing a backfill, letting it go on, and cancelling it.
 
+use flow_model::advance::EndOfRun;
 use flow_model::backfill::SlotState;
-use flow_model::ids::TenantId;
+use flow_model::ids::{RunKey, TenantId};
 use flow_model::rest::backfills::Backfill;
-use flow_model::state::{RunState, TaskInstanceState};
+use flow_model::state::RunState;
 use flow_store::backfill::{self, BackfillRow};
-use flow_store::{Session, StoreError, Tx, run};
+use flow_store::{Session, Tx, run};
 use serde_json::json;
 
 use crate::audit;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
-use crate::plan::Written;
-use crate::reshape::{Change, Outcome, Reshape};
+use crate::plan::{Plan, Written};
+use crate::reshape::reshape;
+use crate::room::RoomChanges;
 
 impl LocalBroker {
     /// Lets a backfill make no further runs, or go on. Runs that it has made go on.
@@ -23,8 +25,8 @@ impl LocalBroker {
         backfill::save(&mut tx, &row).await?;
         let event = if is_paused { "pause_backfill" } else { "unpause_backfill" };
         audit::note(&mut tx, actor, row.updated_at, event, &json!({"backfill_id": id})).await?;
-        tx.commit().await?;
-        self.inner.engine.due.notify_one();
+        let written = Written { room: RoomChanges::of_backfill(), ..Written::default() };
+        self.conclude(tx, written).await?;
         self.backfill(&actor.tenant, id).await
     }
 
@@ -40,12 +42,12 @@ impl LocalBroker {
         self.backfill(&actor.tenant, id).await
     }
 
-    async fn end_cancelled(&self, db: &mut Session, mut row: BackfillRow) -> Result<Written, StoreError> {
+    async fn end_cancelled(&self, db: &mut Session, mut row: BackfillRow) -> Result<Written, ServiceError> {
         let mut written = Written::default();
         let mut slots = backfill::active_slots(db, &row.tenant, row.id).await?;
         for (slot, state) in &mut slots {
             if let (Some(key), Some(RunState::Queued)) = (slot.run, *state) {
-                written.merge(self.fail_waiting(db, &row.tenant, key).await?);
+                written.merge(self.fail_waiting(db, key).await?);
             }
             slot.state = SlotState::Ended;
         }
@@ -55,6 +57,23 @@ impl LocalBroker {
         row.updated_at = self.now();
         row.completed_at = Some(row.updated_at);
         backfill::save(db, &row).await?;
+        Ok(written)
+    }
+
+    /// Ends a run that has not begun.
+    async fn fail_waiting(&self, db: &mut Session, run: RunKey) -> Result<Written, ServiceError> {
+        let mut written = Written::default();
+        for row in run::lock_free(db, [&run]).await? {
+            let now = self.now();
+            let end = |plan: &mut Plan<'_>, key| -> Result<(), ServiceError> {
+                plan.ended_by_user();
+                if let Some(progress) = plan.progress(key) {
+                    progress.end(EndOfRun::Stopped, now);
+                }
+                Ok(())
+            };
+            written.merge(reshape(db, &self.inner.engine, row, Box::new(end)).await?);
+        }
         Ok(written)
     }
 

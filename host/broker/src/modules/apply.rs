@@ -208,6 +208,7 @@ impl Parsed<'_> {
             module_version: self.version,
             digest: self.digest,
             spec,
+            part: None,
             created_at: self.now,
         };
         dag_version::insert(db, &row).await?;

@@ -12,26 +12,20 @@ use flow_store::task_instance::TaskRow;
 
 /// Keeps what belongs to where a task instance has come to, and forgets what does not.
 pub(super) fn keep(row: &mut TaskRow, step: &Step, graph: &Graph, now: Millis) {
-    let begins = step.from.try_number < step.to.try_number;
-    if begins {
-        (row.wait, row.spent_ms) = (None, 0);
-    }
     match step.to.phase {
         Phase::None => forget(row),
-        Phase::Scheduled => {
-            (row.start_date, row.end_date, row.worker) = (None, None, None);
-        }
+        Phase::Scheduled => pause(row),
         Phase::Queued(_) => {
             row.queued_at = Some(now);
-            (row.start_date, row.end_date, row.worker) = (None, None, None);
+            pause(row);
         }
         Phase::Running(_) => {
-            row.start_date = Some(now);
+            row.start_date = row.start_date.filter(|_| row.wait.is_some()).or(Some(now));
             (row.end_date, row.error, row.usage) = (None, None, None);
         }
         Phase::Deferred(_) | Phase::AwaitingInput(_) => {
-            if begins {
-                row.wait = native(graph, row, now);
+            if let Some(wait) = native(graph, row, now) {
+                (row.wait, row.start_date, row.end_date) = (Some(wait), None, None);
             }
             row.start_date = row.start_date.or(Some(now));
         }
@@ -45,6 +39,12 @@ pub(super) fn keep(row: &mut TaskRow, step: &Step, graph: &Graph, now: Millis) {
             row.end_date = Some(now);
         }
     }
+}
+
+/// Nobody runs it at present. A try that goes on after a wait began when it began.
+fn pause(row: &mut TaskRow) {
+    row.start_date = row.start_date.filter(|_| row.wait.is_some());
+    (row.end_date, row.worker) = (None, None);
 }
 
 fn forget(row: &mut TaskRow) {

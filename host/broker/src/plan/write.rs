@@ -21,7 +21,9 @@ use flow_store::{Session, StoreError, task_try, work, xcom};
 use super::items::{self, Items};
 use super::{Held, Plan, PlannedRun, record};
 use crate::admission::Touched;
+use crate::awaited::Thing;
 use crate::handout::Brief;
+use crate::room::RoomChanges;
 use crate::waits;
 
 /// What became of a plan once it is written.
@@ -37,6 +39,10 @@ pub(crate) struct Written {
     pub(crate) past: BTreeSet<(TenantId, DagId)>,
     /// The limits for which somebody may begin now: see [`crate::admission::settle`].
     pub(crate) touched: Touched,
+    /// What it means for runs that wait for room.
+    pub(crate) room: RoomChanges,
+    /// What has happened that somebody waits for.
+    pub(crate) happened: Vec<(TenantId, Thing)>,
 }
 
 impl Written {
@@ -46,6 +52,8 @@ impl Written {
         self.delays |= other.delays;
         self.events.append(&mut other.events);
         self.past.append(&mut other.past);
+        self.room.merge(other.room);
+        self.happened.append(&mut other.happened);
         for (tenant, keys) in other.touched {
             self.touched.entry(tenant).or_default().extend(keys);
         }
@@ -62,7 +70,7 @@ struct Rows {
     expansions: Vec<ExpansionRow>,
 }
 
-impl Plan<'_> {
+impl<'h> Plan<'h> {
     /// Writes everything. Runs that are new are written by whoever creates them.
     pub(crate) async fn write(mut self, db: &mut Session) -> Result<Written, StoreError> {
         let mut written = Written::default();
@@ -71,6 +79,9 @@ impl Plan<'_> {
             let PlannedRun { held, stored, row, progress } = run;
             let changes = progress.into_changes();
             let items = items::of_new(db, (&held.version.graph, key), &changes.created).await?;
+            if self.engine.awaited.is_dag(&row.tenant, &row.dag_id) {
+                written.happened.push((row.tenant.clone(), Thing::Dag(row.dag_id.clone())));
+            }
             if !changes.past.is_empty() {
                 written.past.insert((row.tenant.clone(), row.dag_id.clone()));
             }
@@ -80,7 +91,12 @@ impl Plan<'_> {
             }
         }
         written.merge(self.save(db, rows).await?);
+        std::mem::take(&mut self.questions).write(db).await?;
+        written.delays |= std::mem::take(&mut self.assets).write(db, self.engine, self.now).await?;
         written.touched = std::mem::take(&mut self.lanes).write(db).await?;
+        let mut aftermath = std::mem::take(&mut self.aftermath);
+        written.room.merge(std::mem::take(&mut aftermath.room));
+        written.offers |= aftermath.write(db, self.engine, self.now).await?;
         Ok(written)
     }
 
@@ -124,7 +140,7 @@ impl Plan<'_> {
     }
 
     /// What came of one run, as rows.
-    fn collect(&mut self, held: &Held, before: RunRow, changes: Changes, items: &Items, rows: &mut Rows) -> RunRow {
+    fn collect(&mut self, held: &'h Held, before: RunRow, changes: Changes, items: &Items, rows: &mut Rows) -> RunRow {
         let (key, tenant, graph) = (before.key, &before.tenant, &held.version.graph);
         let mut nodes: BTreeMap<_, Node> = changes.changed.into_iter().collect();
         let mut new: BTreeMap<_, TaskRow> =
@@ -141,6 +157,10 @@ impl Plan<'_> {
             });
             record::keep(row, step, graph, self.now);
             let row = row.clone();
+            if !changes.marked.contains(&step.at) {
+                self.assets.step(&before, &held.version, step);
+            }
+            self.aftermath.step(self.engine, (&before, held), &row, step);
             self.tries.extend(past);
             self.queue(held, &row, step);
             let standings = (Standing::of(step.from.state()), Standing::of(step.to.state()));
@@ -184,6 +204,7 @@ impl Plan<'_> {
             facts,
         }));
         let after = advanced(&before, held, &changes.run, changes.is_held, self.now);
+        self.aftermath.run(self.engine, held, &after);
         if after.state != held.row.state && self.engine.events.watched() {
             self.events.push((tenant.clone(), record::run_event(&after, self.now)));
         }
@@ -210,13 +231,18 @@ impl Plan<'_> {
             let tenant = held.row.tenant.clone();
             let priority = fairness::URGENT;
             self.offers.push(WorkRow { attempt, tenant, kind, turn, priority, available_at: at, lease: None });
+            self.questions.ask(&held.row.tenant, attempt, (row, step.to.try_number), self.now);
         }
     }
 
     fn offer(&mut self, held: &Held, row: &TaskRow, step: &Step, (attempt, at): (AttemptId, Millis)) {
         let tenant = held.row.tenant.clone();
-        let turn = (at <= self.now).then(|| self.engine.turn(&tenant));
-        let kind = WorkKind::Task { key: row.key, try_number: step.to.upcoming_try(), brief: Brief::of(row) };
+        let (key, try_number) = (row.key, step.to.upcoming_try());
+        let kind = match held.version.graph.task(key.task).native {
+            Some(_) => WorkKind::Wait { key, try_number },
+            None => WorkKind::Task { key, try_number, brief: Brief::of(row) },
+        };
+        let turn = (at <= self.now && waits::is_claimed(&kind)).then(|| self.engine.turn(&tenant));
         let priority = held.version.rank(&held.row, row.key.task).priority_of_claim();
         self.offers.push(WorkRow { attempt, tenant, kind, turn, priority, available_at: at, lease: None });
     }
@@ -242,7 +268,7 @@ fn blank(key: TaskKey, node: Node) -> TaskRow {
 /// The run's row after what happened in it.
 pub(super) fn advanced(before: &RunRow, held: &Held, facts: &RunFacts, is_held: bool, now: Millis) -> RunRow {
     let mut after = before.clone();
-    (after.state, after.tally) = (facts.state, facts.tally);
+    (after.state, after.tally) = (facts.state, facts.tally.clone());
     // Once held, a run stays so until it is looked at as a whole or has ended.
     after.held = (before.held || is_held) && !facts.state.is_terminal();
     let was = held.row.state;

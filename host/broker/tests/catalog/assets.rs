@@ -104,9 +104,10 @@ impl House {
         self.broker.call(&work.grant, call).await
     }
 
-    /// The assets of `acme` that are active.
+    /// The assets of `acme` that are active, by name.
     async fn assets(&self) -> Vec<Asset> {
-        let found = self.broker.assets(&self.ada.tenant, &AssetFilter::default(), &PageRequest::default()).await;
+        let page = PageRequest { order_by: vec!["name".to_owned()], ..PageRequest::default() };
+        let found = self.broker.assets(&self.ada.tenant, &AssetFilter::default(), &page).await;
         found.expect("a list").entries
     }
 

@@ -141,7 +141,7 @@ on_both! {
         begin(&stage, NewBackfill { run_backwards: true, max_active_runs: 1, ..backfill(&dag, 1, 3) }).await;
         for _ in 0..3 {
             stage.play_all(|_| returns("1")).await;
-            stage.pass(Duration::ZERO).await;
+            stage.pass(Duration::from_millis(1)).await;
         }
         assert_eq!(runs(&stage, &dag).await, [3, 2, 1].map(|of| run_of(of).to_string()));
     }

@@ -204,7 +204,7 @@ on_both! {
         let seen = [mine.next().await.expect("an event"), mine.next().await.expect("an event")];
         let states: Vec<Value> =
             seen.iter().map(|event| serde_json::to_value(event).expect("JSON")["state"].clone()).collect();
-        assert_eq!(states, ["running", "running"], "first the run, then its task");
+        assert_eq!(states, ["running", "queued"], "first the run, then its task");
         let theirs = spec(json!({"dag_id": "theirs", "tasks": [{"task_id": "t", "function": "f"}]}));
         let theirs = stage.know_for(&other, theirs).await;
         let actor = flow_broker::Actor { tenant: other, ..stage.admin() };

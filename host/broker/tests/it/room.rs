@@ -26,6 +26,8 @@ async fn states<B: Broker>(stage: &Stage<B>, dag: &DagId, runs: &[RunId]) -> Vec
     states
 }
 
+/// Long enough for it to be known what came first.
+const MOMENT: Duration = Duration::from_millis(1);
 const QUEUED: RunState = RunState::Queued;
 const RUNNING: RunState = RunState::Running;
 const SUCCESS: RunState = RunState::Success;
@@ -37,6 +39,7 @@ on_both! {
         let mut runs = Vec::new();
         for _ in 0..4 {
             runs.push(stage.trigger(&dag).await);
+            stage.clock.advance(MOMENT);
         }
         assert_eq!(states(&stage, &dag, &runs).await, [RUNNING, RUNNING, QUEUED, QUEUED]);
         let work = stage.claim(16).await;
@@ -56,7 +59,9 @@ on_both! {
         let stage = Stage::open(db).await;
         let dag = stage.know(dag(&json!({"max_active_runs": 1}))).await;
         stage.local.patch_dag(&stage.admin(), &dag, DagPatch { is_paused: true }).await.expect("it can be paused");
-        let runs = [stage.trigger(&dag).await, stage.trigger(&dag).await];
+        let first = stage.trigger(&dag).await;
+        stage.clock.advance(MOMENT);
+        let runs = [first, stage.trigger(&dag).await];
         assert_eq!(states(&stage, &dag, &runs).await, [QUEUED, QUEUED]);
         stage.local.patch_dag(&stage.admin(), &dag, DagPatch { is_paused: false }).await.expect("it can go on");
         stage.pass(Duration::ZERO).await;
@@ -98,7 +103,7 @@ on_both! {
         ] {
             stage.trigger(&dag).await;
             stage.play_all(|_| end.clone()).await;
-            stage.pass(Duration::ZERO).await;
+            stage.pass(MOMENT).await;
             assert_eq!(is_paused().await, expected);
         }
         let waits = stage.trigger(&dag).await;

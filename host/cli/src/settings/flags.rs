@@ -118,6 +118,23 @@ impl Taken for ForDemo {
     const SETTINGS: &'static [&'static Setting] = &[&table::WORKERS, &table::LOG, &table::LOG_FORMAT];
 }
 
+/// `test`
+#[derive(Debug)]
+pub(crate) struct ForTest;
+
+impl Taken for ForTest {
+    const SETTINGS: &'static [&'static Setting] = &[
+        &table::CONCURRENCY,
+        &table::ALLOWED_NETWORKS,
+        &table::ATTEMPT_CPU_SECONDS,
+        &table::ATTEMPT_SECONDS,
+        &table::ATTEMPT_MEMORY_MIB,
+        &table::ATTEMPT_LOG_KIB,
+        &table::LOG,
+        &table::LOG_FORMAT,
+    ];
+}
+
 /// `db`
 #[derive(Debug)]
 pub(crate) struct ForDatabase;

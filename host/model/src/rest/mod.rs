@@ -19,6 +19,7 @@ pub mod dags;
 mod dates;
 pub mod event_logs;
 pub mod health;
+pub mod human_input;
 pub mod import_errors;
 pub mod jobs;
 mod json_text;

@@ -68,47 +68,27 @@ pub fn past_try(before: TaskStatus, next: TaskStatus) -> Option<TaskInstanceStat
 }
 
 fn release(status: TaskStatus, admission: Admission, now: Millis) -> Result<Transition, InvalidTransition> {
-    match status.phase {
-        Phase::None => {
-            let fresh = TaskStatus { losses: 0, ..status };
-            Ok(go_on(fresh, admission, status.upcoming_try(), now))
-        }
-        Phase::Scheduled
-        | Phase::Queued(_)
-        | Phase::Running(_)
-        | Phase::UpForRetry(..)
-        | Phase::UpForReschedule(..)
-        | Phase::Deferred(_)
-        | Phase::AwaitingInput(_)
-        | Phase::Ended(_) => Err(InvalidTransition { from: status.state(), event: "released" }),
-    }
+    only_if(status.phase == Phase::None, status, "released")?;
+    Ok(go_on(TaskStatus { losses: 0, ..status }, admission, status.upcoming_try(), now))
 }
 
 fn admit(status: TaskStatus, attempt: AttemptId, now: Millis) -> Result<Transition, InvalidTransition> {
-    match status.phase {
-        Phase::Scheduled => Ok(go_on(status, Admission::Offered(attempt), status.try_number, now)),
-        Phase::None
-        | Phase::Queued(_)
-        | Phase::Running(_)
-        | Phase::UpForRetry(..)
-        | Phase::UpForReschedule(..)
-        | Phase::Deferred(_)
-        | Phase::AwaitingInput(_)
-        | Phase::Ended(_) => Err(InvalidTransition { from: status.state(), event: "given a slot" }),
-    }
+    only_if(status.phase == Phase::Scheduled, status, "given a slot")?;
+    Ok(go_on(status, Admission::Offered(attempt), status.try_number, now))
 }
 
 fn due(status: TaskStatus, admission: Admission, now: Millis) -> Result<Transition, InvalidTransition> {
-    match status.phase {
-        Phase::UpForRetry(..) | Phase::UpForReschedule(..) => Ok(go_on(status, admission, status.upcoming_try(), now)),
-        Phase::None
-        | Phase::Scheduled
-        | Phase::Queued(_)
-        | Phase::Running(_)
-        | Phase::Deferred(_)
-        | Phase::AwaitingInput(_)
-        | Phase::Ended(_) => Err(InvalidTransition { from: status.state(), event: "due" }),
-    }
+    only_if(status.due().is_some(), status, "due")?;
+    Ok(go_on(status, admission, status.upcoming_try(), now))
+}
+
+fn rule(status: TaskStatus, terminal: Terminal) -> Result<Transition, InvalidTransition> {
+    only_if(status.phase == Phase::None, status, "decided by its upstream")?;
+    Ok(end_as(status, terminal, QueueEffect::Keep))
+}
+
+fn only_if(fits: bool, status: TaskStatus, event: &'static str) -> Result<(), InvalidTransition> {
+    if fits { Ok(()) } else { Err(InvalidTransition { from: status.state(), event }) }
 }
 
 /// The task instance goes on as `try_number`, as it was admitted.
@@ -128,20 +108,6 @@ fn go_on(status: TaskStatus, admission: Admission, try_number: u32, now: Millis)
         Admission::Done(how) => (Phase::Ended(how), withdrawn),
     };
     Transition { next: TaskStatus { phase, try_number, ..status }, queue }
-}
-
-fn rule(status: TaskStatus, terminal: Terminal) -> Result<Transition, InvalidTransition> {
-    match status.phase {
-        Phase::None => Ok(end_as(status, terminal, QueueEffect::Keep)),
-        Phase::Scheduled
-        | Phase::Queued(_)
-        | Phase::Running(_)
-        | Phase::UpForRetry(..)
-        | Phase::UpForReschedule(..)
-        | Phase::Deferred(_)
-        | Phase::AwaitingInput(_)
-        | Phase::Ended(_) => Err(InvalidTransition { from: status.state(), event: "decided by its upstream" }),
-    }
 }
 
 fn start(status: TaskStatus, attempt: AttemptId) -> Result<Transition, InvalidTransition> {
@@ -175,20 +141,9 @@ fn resume(
     admission: Admission,
     now: Millis,
 ) -> Result<Transition, InvalidTransition> {
-    match status.phase {
-        Phase::Deferred(current) | Phase::AwaitingInput(current) if current == attempt => {
-            Ok(go_on(status, admission, status.try_number, now))
-        }
-        Phase::None
-        | Phase::Scheduled
-        | Phase::Queued(_)
-        | Phase::Running(_)
-        | Phase::UpForRetry(..)
-        | Phase::UpForReschedule(..)
-        | Phase::Deferred(_)
-        | Phase::AwaitingInput(_)
-        | Phase::Ended(_) => Err(InvalidTransition { from: status.state(), event: "resumed after another wait" }),
-    }
+    let waits = [Phase::Deferred(attempt), Phase::AwaitingInput(attempt)];
+    only_if(waits.contains(&status.phase), status, "resumed after another wait")?;
+    Ok(go_on(status, admission, status.try_number, now))
 }
 
 struct Ending<'a> {

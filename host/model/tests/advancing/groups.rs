@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::story::{NOW, Story, graph};
 
-fn group(retries: u32, expand: Value) -> Graph {
+fn group(retries: u32, expand: &Value) -> Graph {
     graph(
         &[
             json!({"task_id": "before"}),
@@ -28,7 +28,7 @@ fn restart(story: &mut Story<'_>, changes: &Changes) {
 
 #[test]
 fn a_group_runs_again_from_its_first_tasks_before_its_failure_counts() {
-    let graph = group(1, json!([]));
+    let graph = group(1, &json!([]));
     let mut story = Story::begin(&graph);
     story.succeed("before g.a");
     assert!(story.fail("g.b").regroups.is_empty(), "it has a try of its own left");
@@ -45,7 +45,7 @@ fn a_group_runs_again_from_its_first_tasks_before_its_failure_counts() {
 
 #[test]
 fn an_index_of_a_mapped_group_is_tried_again_by_itself() {
-    let graph = group(1, json!([{"name": "x", "over": {"literal": [1, 2]}}]));
+    let graph = group(1, &json!([{"name": "x", "over": {"literal": [1, 2]}}]));
     let mut story = Story::begin(&graph);
     story.succeed("before g.a:0 g.a:1 g.b:0");
     story.fail("g.b:1");
@@ -59,7 +59,7 @@ fn an_index_of_a_mapped_group_is_tried_again_by_itself() {
 
 #[test]
 fn what_stands_for_a_groups_next_try_is_worth_nothing_after_it_was_cleared() {
-    let graph = group(1, json!([]));
+    let graph = group(1, &json!([]));
     let mut story = Story::begin(&graph);
     story.succeed("before g.a");
     story.fail("g.b");

@@ -96,58 +96,47 @@ fn vector(seeds: &[Seed], begin: Index, length: u8, two_runs: bool) -> Value {
 }
 
 fn task(seeds: &[Seed], at: usize, seed: &Seed, in_group: bool, sources: &mut Vec<usize>) -> Value {
-    let mut upstream: Vec<usize> =
-        if at == 0 { Vec::new() } else { seed.upstream.iter().map(|up| up.index(at)).collect() };
+    let mut upstream: Vec<usize> = seed.upstream.iter().filter(|_| at > 0).map(|up| up.index(at.max(1))).collect();
     let kind = if in_group && seed.kind == Kind::Mapped { Kind::Plain } else { seed.kind };
-    let mut rule = if in_group && RULES[seed.rule] == "always" { "all_done" } else { RULES[seed.rule] };
-    let mut spec = Map::new();
+    let rule = if in_group && RULES[seed.rule] == "always" { "all_done" } else { RULES[seed.rule] };
+    let mut spec = json!({
+        "id": format!("t{at}"),
+        "trigger_rule": rule,
+        "retries": seed.numbers[7] % 2,
+        "group": in_group.then_some("g"),
+        "depends_on_past": seed.numbers[5].is_multiple_of(8),
+        "wait_for_downstream": seed.numbers[5].is_multiple_of(16),
+    });
     match kind {
         Kind::Plain => {}
-        Kind::Empty => {
-            spec.insert("kind".to_owned(), "empty".into());
-        }
-        Kind::Branch => {
-            spec.insert("kind".to_owned(), "branch".into());
-        }
+        Kind::Empty => spec["kind"] = "empty".into(),
+        Kind::Branch => spec["kind"] = "branch".into(),
+        Kind::Setup => spec["kind"] = "setup".into(),
         Kind::ShortCircuit => {
-            spec.insert("kind".to_owned(), "short_circuit".into());
-            spec.insert("ignore_downstream_trigger_rules".to_owned(), seed.flags[0].into());
+            spec["kind"] = "short_circuit".into();
+            spec["ignore_downstream_trigger_rules"] = seed.flags[0].into();
         }
         Kind::Mapped => {
-            let source = (at > 0).then(|| seed.picks[0].index(at.max(1)));
-            let source =
-                source.filter(|&source| matches!(seeds[source].kind, Kind::Plain | Kind::Mapped) && seed.flags[1]);
-            let expand = source.map_or_else(|| json!(seed.numbers[6] % 4), |source| json!(format!("t{source}")));
-            if let Some(source) = source {
-                upstream.push(source);
-                sources.push(source);
-            }
-            spec.insert("kind".to_owned(), "mapped".into());
-            spec.insert("expand".to_owned(), expand);
-        }
-        Kind::Setup => {
-            spec.insert("kind".to_owned(), "setup".into());
+            let source = (at > 0 && seed.flags[1]).then(|| seed.picks[0].index(at.max(1)));
+            let source = source.filter(|&source| matches!(seeds[source].kind, Kind::Plain | Kind::Mapped));
+            upstream.extend(source);
+            sources.extend(source);
+            spec["kind"] = "mapped".into();
+            spec["expand"] = source.map_or_else(|| json!(seed.numbers[6] % 4), |source| json!(format!("t{source}")));
         }
         Kind::Teardown => {
-            rule = "all_done_setup_success";
             let setups: Vec<usize> = (0..at).filter(|&up| seeds[up].kind == Kind::Setup).take(2).collect();
             upstream.extend(&setups);
-            spec.insert("kind".to_owned(), "teardown".into());
-            spec.insert("setups".to_owned(), setups.iter().map(|setup| format!("t{setup}")).collect());
-            spec.insert("on_failure_fail_dagrun".to_owned(), seed.flags[0].into());
+            spec["kind"] = "teardown".into();
+            spec["trigger_rule"] = "all_done_setup_success".into();
+            spec["setups"] = setups.iter().map(|setup| format!("t{setup}")).collect();
+            spec["on_failure_fail_dagrun"] = seed.flags[0].into();
         }
     }
     upstream.sort_unstable();
     upstream.dedup();
-    let upstream: Vec<String> = upstream.iter().map(|up| format!("t{up}")).collect();
-    spec.insert("id".to_owned(), format!("t{at}").into());
-    spec.insert("upstream".to_owned(), upstream.into());
-    spec.insert("trigger_rule".to_owned(), rule.into());
-    spec.insert("retries".to_owned(), (seed.numbers[7] % 2).into());
-    spec.insert("group".to_owned(), if in_group { "g".into() } else { Value::Null });
-    spec.insert("depends_on_past".to_owned(), (seed.numbers[5] % 8 == 0).into());
-    spec.insert("wait_for_downstream".to_owned(), (seed.numbers[5] % 16 == 0).into());
-    Value::Object(spec)
+    spec["upstream"] = upstream.iter().map(|up| format!("t{up}")).collect();
+    spec
 }
 
 fn outcomes(seeds: &[Seed], run: usize, sources: &[usize], tasks: &[Value]) -> Value {

@@ -141,7 +141,7 @@ CREATE TABLE work_next (
     CHECK ((kind = 'parse') = (module IS NOT NULL)),
     CHECK ((module IS NULL) = (module_version IS NULL)),
     CHECK ((kind IN ('timetable', 'callback')) = (dag_id IS NOT NULL)),
-    CHECK (payload IS NULL OR kind IN ('task', 'callback')),
+    CHECK (payload IS NULL OR kind IN ('task', 'callback', 'timetable')),
     CHECK (payload IS NOT NULL OR kind <> 'callback'),
     CHECK ((worker IS NULL) = (lease_until IS NULL)),
     CHECK (worker IS NULL OR turn IS NOT NULL)

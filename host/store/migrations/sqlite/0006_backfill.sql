@@ -1,4 +1,4 @@
--- What lists show of a DAG, how many of its runs may be active, and backfills.
+-- What lists show of a DAG, how many of its runs may be active, parts of DAGs, and backfills.
 
 ALTER TABLE dag ADD COLUMN display_name TEXT;
 ALTER TABLE dag ADD COLUMN owners TEXT NOT NULL DEFAULT '[]';
@@ -6,6 +6,12 @@ ALTER TABLE dag ADD COLUMN max_active_runs BIGINT NOT NULL DEFAULT 16;
 ALTER TABLE dag ADD COLUMN max_active_tasks BIGINT;
 ALTER TABLE dag ADD COLUMN max_failed_runs BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE dag ADD COLUMN limits_tasks BOOLEAN NOT NULL DEFAULT false;
+
+-- A part of a version of a DAG, which runs by itself, has the version's number and is no version of its own.
+ALTER TABLE dag_version ADD COLUMN part TEXT;
+DROP INDEX dag_version_number;
+CREATE UNIQUE INDEX dag_version_number ON dag_version (tenant, dag_id, number) WHERE part IS NULL;
+CREATE UNIQUE INDEX dag_version_part ON dag_version (tenant, dag_id, number, part) WHERE part IS NOT NULL;
 
 -- Runs that wait for their DAG to have room, oldest first.
 CREATE INDEX dag_run_queued ON dag_run (tenant, dag_id, run_key) WHERE state = 'queued';

@@ -1,6 +1,7 @@
 //! What running attempts have said of assets, kept until they end.
 
 use flow_model::asset::Emission;
+use flow_model::graph::TaskIndex;
 use flow_model::ids::{AttemptId, RunKey, TenantId};
 use serde::Serialize;
 
@@ -58,10 +59,10 @@ struct KeyColumns {
 }
 
 const OF_INSTANCES: Batch = batch!(
-    "SELECT e.attempt, e.asset, e.alias, e.partition_key, e.extra FROM ",
+    "SELECT e.run_key, e.task_index, e.map_index, e.asset, e.alias, e.partition_key, e.extra FROM ",
     rows(run_key text, task_index bigint, map_index bigint),
     " CROSS JOIN asset_emission AS e WHERE e.run_key = r.run_key AND e.task_index = r.task_index \
-     AND e.map_index = r.map_index ORDER BY e.attempt, e.seq"
+     AND e.map_index = r.map_index ORDER BY e.run_key, e.task_index, e.map_index, e.attempt, e.seq"
 );
 const FORGET: Batch = batch!(
     "DELETE FROM asset_emission WHERE (run_key, task_index, map_index) IN \
@@ -72,15 +73,18 @@ const FORGET: Batch = batch!(
 
 #[derive(sqlx::FromRow)]
 struct Columns {
-    attempt: String,
+    run_key: String,
+    task_index: i64,
+    map_index: i64,
     asset: String,
     alias: Option<String>,
     partition_key: Option<String>,
     extra: String,
 }
 
-/// Takes away what attempts of these task instances have said; those of former attempts come along and count no more.
-pub async fn take(db: &mut Session, tasks: &[TaskKey]) -> Result<Vec<(AttemptId, Emission)>, StoreError> {
+/// Takes away what attempts of these task instances have said, each in order, the oldest attempt first: a try that waited in
+/// between has several.
+pub async fn take(db: &mut Session, tasks: &[TaskKey]) -> Result<Vec<(TaskKey, Emission)>, StoreError> {
     let part: Vec<KeyColumns> = tasks
         .iter()
         .map(|key| KeyColumns { run_key: key.run, task_index: key.task.0, map_index: column::map_index(key.map_index) })
@@ -100,7 +104,12 @@ pub async fn take(db: &mut Session, tasks: &[TaskKey]) -> Result<Vec<(AttemptId,
             partition_key: column::optional("asset_emission.partition_key", row.partition_key.as_deref())?,
             extra: column::json("asset_emission.extra", &row.extra)?,
         };
-        Ok((column::text("asset_emission.attempt", &row.attempt)?, emission))
+        let key = TaskKey {
+            run: column::text("asset_emission.run_key", &row.run_key)?,
+            task: TaskIndex(column::count("asset_emission.task_index", row.task_index)?),
+            map_index: column::read_map_index(row.map_index),
+        };
+        Ok((key, emission))
     };
     found.into_iter().map(parse).collect()
 }

@@ -25,12 +25,13 @@ macro_rules! delete_from {
 }
 
 /// What belongs to a run, in the order in which it goes; the run itself is the last.
-const DELETES: [Batch; 14] = [
+const DELETES: [Batch; 15] = [
     delete_from!("lane", "run_key"),
     delete_from!("xcom", "run_key"),
     delete_from!("task_state", "run_key"),
     delete_from!("log_chunk", "owner"),
     delete_from!("task_try", "run_key"),
+    delete_from!("human_input", "run_key"),
     delete_from!("task_instance", "run_key"),
     delete_from!("deadline", "run_key"),
     batch!(
@@ -52,7 +53,7 @@ const DELETES: [Batch; 14] = [
     delete_from!("dag_run", "run_key"),
 ];
 
-/// Deletes runs with their task instances, tries, values, state, callbacks and logs. None of them is running, so that only
+/// Deletes runs with their task instances, tries, questions, values, state, callbacks and logs. None of them is running, so that only
 /// callbacks can have work.
 pub async fn delete(db: &mut Session, tenant: &TenantId, runs: &[RunKey]) -> Result<(), StoreError> {
     let part: Vec<_> = runs.iter().map(|&run_key| KeyColumn { run_key }).collect();

@@ -58,6 +58,15 @@ pub async fn with_room(db: &mut Session, limit: u32) -> Result<Vec<(TenantId, Da
         .collect()
 }
 
+const ANY_WAITS: &str = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM dag_run AS r JOIN dag AS d ON d.tenant = r.tenant \
+     AND d.dag_id = r.dag_id WHERE r.state = 'queued' AND NOT d.is_paused AND NOT d.is_stale LIMIT 1) AS found";
+
+/// Whether a run of any tenant waits for nothing but room.
+pub async fn any_waits(db: &mut Session) -> Result<bool, StoreError> {
+    let found: i64 = on!(db, c => sqlx::query_scalar(ANY_WAITS).fetch_one(&mut *c).await)?;
+    Ok(found > 0)
+}
+
 const LATEST: &str = "SELECT state FROM dag_run WHERE tenant = $1 AND dag_id = $2 ORDER BY run_key DESC LIMIT $3";
 
 /// The states of a DAG's latest runs, newest first.

@@ -111,7 +111,7 @@ on_both! {
         assert!(!foreign, "it is another tenant's");
         assert_eq!(emission::count(&mut tx, &acme, attempt(1)).await.expect("a look"), 12);
         let taken = emission::take(&mut tx, &[task_key(1, 0)]).await.expect("a look");
-        let expected: Vec<_> = (0..12).map(|n| (attempt(1), said(n))).collect();
+        let expected: Vec<_> = (0..12).map(|n| (task_key(1, 0), said(n))).collect();
         assert_eq!(taken, expected, "in the order in which it was said");
         assert!(emission::take(&mut tx, &[task_key(1, 0)]).await.expect("a look").is_empty());
     }

@@ -92,7 +92,7 @@ on_both! {
         let house = House::open(db).await;
         house.accept(&house.ada, "m", &json!([producer("o", &["orders"]), consumer("c", named("orders"))])).await;
         let pause = async |is_paused| {
-            house.broker.patch_dag(&house.ada, &dag("c"), DagPatch { is_paused, ..DagPatch::default() }).await.expect("it can be paused")
+            house.broker.patch_dag(&house.ada, &dag("c"), DagPatch { is_paused }).await.expect("it can be paused")
         };
         pause(true).await;
         house.update("orders", None).await;
