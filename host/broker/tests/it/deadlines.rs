@@ -79,7 +79,7 @@ on_both! {
         }));
         stage.finish(&work, returns("1")).await;
         assert_eq!(names(&deadlines(&stage, &dag).await), [
-            ("a", true), ("b", false), ("group", false), ("run", false),
+            ("a", true), ("group", false), ("b", false), ("run", false),
         ], "that of b counts from when it could run");
         stage.pass(Duration::from_mins(30)).await;
         let told = callbacks(&stage).await;
