@@ -32,6 +32,7 @@ pub use task::{Argument, Decides, SensorSpec, TaskSpec, Teardown, WeightRule};
 /// One DAG as its module describes it. Unknown keys are refused, so that a newer SDK never half-works.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, as in Airflow")]
 pub struct DagSpec {
     /// The DAG's id, unique within the tenant.
     pub dag_id: DagId,

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn at(reference: Value, interval_ms: i64, facts: Facts<'_>) -> Option<i64> {
+    fn at(reference: &Value, interval_ms: i64, facts: Facts<'_>) -> Option<i64> {
         let spec = json!({"reference": reference, "interval_ms": interval_ms});
         due(&serde_json::from_value(spec).expect("a deadline"), facts).map(|at| at.0)
     }
@@ -74,21 +74,21 @@ mod tests {
             start: Some(Millis(3_000)),
             durations: &[],
         };
-        assert_eq!(at(json!("dagrun_logical_date"), 5, facts), Some(1_005));
-        assert_eq!(at(json!("dagrun_queued_at"), 5, facts), Some(2_005));
-        assert_eq!(at(json!("start"), -5, facts), Some(2_995));
-        assert_eq!(at(json!({"fixed_datetime": "1970-01-01T00:00:09Z"}), 5, facts), Some(9_005));
+        assert_eq!(at(&json!("dagrun_logical_date"), 5, facts), Some(1_005));
+        assert_eq!(at(&json!("dagrun_queued_at"), 5, facts), Some(2_005));
+        assert_eq!(at(&json!("start"), -5, facts), Some(2_995));
+        assert_eq!(at(&json!({"fixed_datetime": "1970-01-01T00:00:09Z"}), 5, facts), Some(9_005));
         let waiting = Facts { logical_date: None, start: None, ..facts };
-        assert_eq!(at(json!("dagrun_logical_date"), 5, waiting), None);
-        assert_eq!(at(json!("start"), 5, waiting), None);
-        assert_eq!(at(json!("start"), i64::MAX, facts), Some(i64::MAX));
+        assert_eq!(at(&json!("dagrun_logical_date"), 5, waiting), None);
+        assert_eq!(at(&json!("start"), 5, waiting), None);
+        assert_eq!(at(&json!("start"), i64::MAX, facts), Some(i64::MAX));
     }
 
     #[test]
     fn the_average_needs_enough_runs() {
         let average = |durations: &[i64], min_runs: u32| {
             let reference = json!({"average_runtime": {"max_runs": 3, "min_runs": min_runs}});
-            at(reference, 1, Facts { queued_at: Millis(100), durations, ..Facts::default() })
+            at(&reference, 1, Facts { queued_at: Millis(100), durations, ..Facts::default() })
         };
         assert_eq!(average(&[10, 20, 30, 1_000], 3), Some(121));
         assert_eq!(average(&[10, 20], 3), None);

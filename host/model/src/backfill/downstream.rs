@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn dag(id: &str, inlets: &[&str], outlets: &[&str], more: Value) -> DagSpec {
+    fn dag(id: &str, inlets: &[&str], outlets: &[&str], more: &Value) -> DagSpec {
         let task = json!({"task_id": "t", "function": "f", "inlets": inlets, "outlets": outlets});
         let mut dag = json!({"dag_id": id, "tasks": [task]});
         dag.as_object_mut().expect("a DAG").extend(more.as_object().expect("members").clone());
@@ -112,10 +112,10 @@ mod tests {
     fn a_dag_comes_after_all_that_it_uses_something_of() {
         let none = json!({});
         let dags = [
-            dag("start", &["raw"], &["a"], none.clone()),
-            dag("late", &["a", "b"], &["c"], none.clone()),
-            dag("middle", &["a"], &["b"], none.clone()),
-            dag("other", &["z"], &["a"], none),
+            dag("start", &["raw"], &["a"], &none),
+            dag("late", &["a", "b"], &["c"], &none),
+            dag("middle", &["a"], &["b"], &none),
+            dag("other", &["z"], &["a"], &none),
         ];
         assert_eq!(found(&dags), [("middle".to_owned(), 1), ("late".to_owned(), 2)]);
     }
@@ -124,7 +124,7 @@ mod tests {
     fn a_schedule_can_name_an_asset_by_its_place() {
         let by_place = json!({"schedule": {"assets": {"expression": {"asset": {"uri": "s3://lake/a"}}}}});
         let declared = json!({"assets": [{"name": "a", "uri": "s3://lake/a"}]});
-        let dags = [dag("start", &[], &["a"], declared), dag("next", &[], &[], by_place)];
+        let dags = [dag("start", &[], &["a"], &declared), dag("next", &[], &[], &by_place)];
         assert_eq!(found(&dags), [("next".to_owned(), 1)]);
     }
 
@@ -132,9 +132,9 @@ mod tests {
     fn a_ring_has_an_end() {
         let none = json!({});
         let dags = [
-            dag("start", &["b"], &["a"], none.clone()),
-            dag("x", &["a", "y"], &["x"], none.clone()),
-            dag("y", &["x"], &["y", "b"], none),
+            dag("start", &["b"], &["a"], &none),
+            dag("x", &["a", "y"], &["x"], &none),
+            dag("y", &["x"], &["y", "b"], &none),
         ];
         let mut dags: Vec<String> = found(&dags).into_iter().map(|(dag, _)| dag).collect();
         dags.sort();

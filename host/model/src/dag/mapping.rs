@@ -45,7 +45,9 @@ impl MapSource {
                 }
             }
             Self::Zip { sources, fill: _ } | Self::Concat(sources) => {
-                sources.iter().for_each(|source| source.collect(tasks));
+                for source in sources {
+                    source.collect(tasks);
+                }
             }
         }
     }

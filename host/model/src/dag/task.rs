@@ -15,6 +15,7 @@ use crate::uses::Uses;
 /// One task as its module describes it. Every field but `task_id` has Airflow's default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, as in Airflow")]
 pub struct TaskSpec {
     /// The task's id, unique within its DAG.
     pub task_id: TaskId,

@@ -106,12 +106,12 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn graph(tasks: Value) -> Graph {
+    fn graph(tasks: &Value) -> Graph {
         let spec = json!({"dag_id": "d", "tasks": tasks, "callbacks": [{"on": "on_success", "function": "f"}]});
         Graph::build(serde_json::from_value(spec).expect("a DAG")).expect("a graph")
     }
 
-    fn task(id: &str, more: Value) -> Value {
+    fn task(id: &str, more: &Value) -> Value {
         let mut task = json!({"task_id": id, "function": "f"});
         task.as_object_mut().expect("a task").extend(more.as_object().expect("members").clone());
         task
@@ -127,11 +127,11 @@ mod tests {
 
     #[test]
     fn a_task_runs_alone_or_after_what_it_depends_on() {
-        let whole = graph(json!([
-            task("a", json!({})),
-            task("b", json!({"arguments": [{"output": "a"}], "depends_on_past": true})),
-            task("c", json!({"depends_on": ["b"]})),
-            task("other", json!({})),
+        let whole = graph(&json!([
+            task("a", &json!({})),
+            task("b", &json!({"arguments": [{"output": "a"}], "depends_on_past": true})),
+            task("c", &json!({"depends_on": ["b"]})),
+            task("other", &json!({})),
         ]));
         let alone = part(&whole, "b", false).expect("a part");
         assert_eq!(names(&alone), ["b"]);
@@ -145,21 +145,21 @@ mod tests {
 
     #[test]
     fn what_is_set_up_for_a_task_is_undone() {
-        let whole = graph(json!([
-            task("make", json!({"setup": true})),
-            task("work", json!({"depends_on": ["make"]})),
-            task("more", json!({"depends_on": ["work"]})),
-            task("undo", json!({"depends_on": ["more"], "teardown": {"setups": ["make"]}})),
+        let whole = graph(&json!([
+            task("make", &json!({"setup": true})),
+            task("work", &json!({"depends_on": ["make"]})),
+            task("more", &json!({"depends_on": ["work"]})),
+            task("undo", &json!({"depends_on": ["more"], "teardown": {"setups": ["make"]}})),
         ]));
         assert_eq!(names(&part(&whole, "work", true).expect("a part")), ["make", "work", "undo"]);
     }
 
     #[test]
     fn a_branch_may_choose_what_is_not_part_of_it() {
-        let whole = graph(json!([
-            task("choose", json!({})),
-            task("left", json!({"depends_on": ["choose"]})),
-            task("right", json!({"depends_on": ["choose"]})),
+        let whole = graph(&json!([
+            task("choose", &json!({})),
+            task("left", &json!({"depends_on": ["choose"]})),
+            task("right", &json!({"depends_on": ["choose"]})),
         ]));
         let left = part(&whole, "left", true).expect("a part");
         assert_eq!(left.targets("right"), Ok(Vec::new()));
@@ -169,10 +169,10 @@ mod tests {
 
     #[test]
     fn what_is_mapped_over_others_needs_them() {
-        let whole = graph(json!([
-            task("list", json!({})),
-            task("each", json!({"arguments": [{"expand": {"output": "list"}}]})),
-            task("fixed", json!({"arguments": [{"expand": {"literal": [1, 2]}}]})),
+        let whole = graph(&json!([
+            task("list", &json!({})),
+            task("each", &json!({"arguments": [{"expand": {"output": "list"}}]})),
+            task("fixed", &json!({"arguments": [{"expand": {"literal": [1, 2]}}]})),
         ]));
         assert_eq!(part(&whole, "each", false).expect_err("no list").code(), "part-mapped-over-others");
         assert_eq!(names(&part(&whole, "each", true).expect("a part")), ["list", "each"]);

@@ -83,6 +83,7 @@ pub struct DagTag {
 
 /// A DAG with everything that is known of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "they are Airflow's members")]
 pub struct DagDetails {
     /// What lists show of it.
     #[serde(flatten)]

@@ -63,7 +63,6 @@ impl Wait {
         }
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls takes a reference")]
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
