@@ -50,7 +50,15 @@ fn builds_both_ways_and_runs(shell: &Shell, tenants: &Crate, (task, result): (&s
         shell.done(&["upload", wasm.to_str().expect("the path is UTF-8"), "--name", name]);
         let conf = r#"{"name": "Ada"}"#;
         let checked = format!("{task}=success");
-        shell.done(&["test", wasm.to_str().expect("the path is UTF-8"), name, "--conf", conf, "--expect-state", &checked]);
+        shell.done(&[
+            "test",
+            wasm.to_str().expect("the path is UTF-8"),
+            name,
+            "--conf",
+            conf,
+            "--expect-state",
+            &checked,
+        ]);
         let run = shell.json(&["dags", "trigger", name, "--conf", conf, "--run-id", target, "--wait"]);
         assert_eq!(run["state"], "success", "built by cargo {way:?}");
         assert_eq!(shell.done(&["xcoms", "get", name, target, task]), format!("{result}\n"));

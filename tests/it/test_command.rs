@@ -72,11 +72,26 @@ const HOUR: f64 = 3_600.0;
 /// Each example that can be run by itself, and what it does.
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("hello", &["--conf", r#"{"name": "Ada"}"#, "--expect", r#"tell="Hello, Ada! (8 letters)""#]),
-    ("flaky", &["--conf", r#"{"mode": "skip"}"#, "--expect-state", "after=skipped", "--expect-state", "always=success"]),
-    ("branching", &["--conf", r#"{"rows": 0}"#, "--expect-state", "load_all=skipped", "--expect-state", "join=skipped"]),
+    (
+        "flaky",
+        &["--conf", r#"{"mode": "skip"}"#, "--expect-state", "after=skipped", "--expect-state", "always=success"],
+    ),
+    (
+        "branching",
+        &["--conf", r#"{"rows": 0}"#, "--expect-state", "load_all=skipped", "--expect-state", "join=skipped"],
+    ),
     (
         "mapping",
-        &["--conf", r#"{"count": 3}"#, "--expect", "double=[2, 4, 6]", "--expect", "double[1]=4", "--expect", "total=12"],
+        &[
+            "--conf",
+            r#"{"count": 3}"#,
+            "--expect",
+            "double=[2, 4, 6]",
+            "--expect",
+            "double[1]=4",
+            "--expect",
+            "total=12",
+        ],
     ),
     ("groups", &["--conf", r#"{"fail": "query"}"#, "--expect-state", "run=failed"]),
     ("retries", &["--conf", r#"{"kind": "RateLimited"}"#, "--expect", "fetch=3", "--expect", "back_off=4"]),
@@ -128,7 +143,8 @@ fn waits_and_retries_take_no_time() {
 fn what_is_not_as_expected_is_said_and_written_down() {
     let desk = Desk::with(&["hello"]);
     let expected = ["--expect", r#"greet="Hello, <Bob>!""#, "--expect", "count_letters=8"];
-    let args = [&["hello.wasm", "hello", "--conf", r#"{"name": "Ada"}"#, "--junit", "report.xml"], &expected[..]].concat();
+    let args =
+        [&["hello.wasm", "hello", "--conf", r#"{"name": "Ada"}"#, "--junit", "report.xml"], &expected[..]].concat();
     let said = desk.fails(1, &args);
     assert!(said.contains(r#"greet returns "Hello, <Bob>!", but it returned "Hello, Ada!""#), "{said}");
     let report = std::fs::read_to_string(desk.path("report.xml")).expect("it was written");

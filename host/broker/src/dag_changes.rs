@@ -13,7 +13,7 @@ use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
 use crate::plan::Written;
 use crate::room::begin_waiting;
-use crate::schedules::next_run;
+use crate::timetables::plan_next;
 
 /// How many runs are deleted between two looks.
 const ROUND: u32 = 128;
@@ -25,10 +25,11 @@ impl LocalBroker {
         let (mut tx, mut row) = self.locked_dag("patch DAG", &actor.tenant, id).await?;
         row.is_paused = patch.is_paused;
         row.next = None;
+        let mut asked = false;
         if !patch.is_paused && !row.is_stale {
             let version = self.inner.engine.versions.get(&mut tx, &actor.tenant, row.version).await?;
             let last = run::last_scheduled(&mut tx, &actor.tenant, id).await?;
-            row.next = next_run(&version, last, now);
+            asked = plan_next(&mut tx, &self.inner.engine, (&mut row, &version), last, now).await?;
         }
         dag::put(&mut tx, &row).await?;
         if !patch.is_paused {
@@ -39,6 +40,7 @@ impl LocalBroker {
             (written, _) = begin_waiting(&mut tx, &self.inner.engine, &actor.tenant, id).await?;
             (written.room.waits, written.room.backfills) = (true, true);
         }
+        written.offers |= asked;
         audit::note(&mut tx, actor, now, "patch_dag", &json!({"dag_id": id, "is_paused": patch.is_paused})).await?;
         self.conclude(tx, written).await?;
         self.inner.engine.due.notify_one();

@@ -97,6 +97,8 @@ impl LocalBroker {
         }
         self.inner.apply_parse(&mut tx, &row.tenant, (&module, version), end, now).await?;
         tx.commit().await?;
+        // Timetables of the module may have been asked.
+        self.inner.committer.stocked();
         self.inner.parsed.notify_waiters();
         self.inner.engine.due.notify_one();
         Ok(true)

@@ -18,6 +18,7 @@ use crate::create::{NewRun, create};
 use crate::engine::Engine;
 use crate::local::LocalBroker;
 use crate::plan::Written;
+use crate::timetables::plan_next;
 use crate::versions::Version;
 
 /// How many DAGs one transaction looks at.
@@ -43,7 +44,7 @@ impl LocalBroker {
 
 /// Creates the due runs of these DAGs and notes when each is due next, in one transaction.
 async fn create_due(db: &mut Session, engine: &Engine, due: Vec<DagRow>, now: Millis) -> Result<Written, StoreError> {
-    let mut runs = Vec::new();
+    let (mut runs, mut asked) = (Vec::new(), false);
     for mut dag in due {
         let version = match engine.versions.get(db, &dag.tenant, dag.version).await {
             Ok(version) => version,
@@ -62,16 +63,30 @@ async fn create_due(db: &mut Session, engine: &Engine, due: Vec<DagRow>, now: Mi
                 dag.next = Some(NextRun { run_after: now.after(HOLD), ..next });
                 break;
             }
+            let next = up_to_now(&version, next, now);
             runs.extend(scheduled_run(engine, &dag, &version, next, now));
-            dag.next = next_run(&version, Some(next.interval), now);
+            asked |= plan_next(db, engine, (&mut dag, &version), Some(next.interval), now).await?;
             active += 1;
         }
         dag::put(db, &dag).await?;
     }
     let runs: Vec<&NewRun> = runs.iter().collect();
     // A run that is there already was triggered by hand for the same logical date; then there is nothing to create.
-    let (_, written) = create(db, engine, &runs).await?;
+    let (_, mut written) = create(db, engine, &runs).await?;
+    written.offers |= asked;
     Ok(written)
+}
+
+/// The data of a continuous schedule's run ends when the run is made, which is when the one before has ended.
+fn up_to_now(version: &Version, next: NextRun, now: Millis) -> NextRun {
+    let schedule = version.graph.spec().schedule.as_ref().and_then(|schedule| Schedule::parse(schedule).ok());
+    match schedule.as_ref().map(Schedule::by_time) {
+        Some(Schedule::Continuous) => {
+            let interval = DataInterval { end: now.max(next.interval.end), ..next.interval };
+            NextRun { interval, ..next }
+        }
+        Some(_) | None => next,
+    }
 }
 
 fn scheduled_run(engine: &Engine, dag: &DagRow, version: &Arc<Version>, next: NextRun, now: Millis) -> Option<NewRun> {
@@ -108,7 +123,7 @@ pub(crate) fn preview(version: &Version, last: Option<DataInterval>, now: Millis
     schedule.map_or_else(Vec::new, |schedule| schedule.preview(last, restriction(spec), now, count))
 }
 
-fn restriction(spec: &DagSpec) -> Restriction {
+pub(crate) fn restriction(spec: &DagSpec) -> Restriction {
     Restriction { earliest: spec.start_date, latest: spec.end_date, catchup: spec.catchup }
 }
 
@@ -123,6 +138,12 @@ pub(crate) fn following_run(version: &Version, last: Option<DataInterval>, now: 
     let spec = version.graph.spec();
     let schedule = Schedule::parse(spec.schedule.as_ref()?).ok()?;
     schedule.next(last, Restriction { earliest: spec.start_date, latest: spec.end_date, catchup: true }, now)
+}
+
+/// What a run stands for that somebody asks for at `at`.
+pub(crate) fn manual_interval(version: &Version, at: Millis) -> DataInterval {
+    let schedule = version.graph.spec().schedule.as_ref().and_then(|schedule| Schedule::parse(schedule).ok());
+    schedule.map_or(DataInterval::exact(at), |schedule| schedule.manual_interval(at))
 }
 
 /// When a DAG runs next after a run for `last`; `None` if it has no schedule or none is left.

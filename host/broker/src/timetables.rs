@@ -4,52 +4,63 @@
 //! the host had said so.
 
 use flow_model::dag::ScheduleSpec;
+use flow_model::fairness::URGENT;
 use flow_model::ids::{AttemptId, DagId, TenantId};
 use flow_model::port::BrokerError;
+use flow_model::run::{RunType, permits};
 use flow_model::state::MAX_LOSSES;
-use flow_model::timetable::Restriction;
+use flow_model::time::Millis;
+use flow_model::timetable::{DataInterval, NextRun, Restriction};
 use flow_model::work::{AttemptClaims, AttemptEnd, AttemptRole, Job, TimetableQuery, Verdict};
 use flow_store::dag::{self, DagRow};
 use flow_store::work::{self, WorkKind, WorkRow};
-use flow_store::{Session, StoreError, run};
+use flow_store::{Session, StoreError};
 
 use crate::engine::Engine;
 use crate::handout::Handout;
 use crate::local::LocalBroker;
+use crate::schedules::{next_run, restriction};
 use crate::versions::Version;
 
-/// Whether a timetable of the module says when the DAG runs.
-pub(crate) fn asks(version: &Version) -> bool {
-    custom(version).is_some()
+/// The name of the module's timetable that says when the DAG runs, and what it gets to know, if there is one.
+fn custom(version: &Version) -> Option<(&str, &serde_json::Value)> {
+    let spec = version.graph.spec();
+    let custom = spec.schedule.as_ref().and_then(ScheduleSpec::custom);
+    custom.filter(|_| permits(&spec.allowed_run_types, RunType::Scheduled))
 }
 
-fn custom(version: &Version) -> Option<(&String, &serde_json::Value)> {
-    match &version.graph.spec().schedule {
-        Some(ScheduleSpec::Custom { timetable, params }) => Some((timetable, params)),
-        Some(_) | None => None,
+/// Finds out when a DAG that the transaction has locked runs next after a run for `last`, or has its module asked. `true` if it
+/// is asked: say so with `stocked` once that is committed.
+pub(crate) async fn plan_next(
+    db: &mut Session,
+    engine: &Engine,
+    (row, version): (&mut DagRow, &Version),
+    last: Option<DataInterval>,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    if custom(version).is_none() {
+        row.next = next_run(version, last, now);
+        return Ok(false);
     }
-}
-
-/// Has the timetable of a DAG asked, unless it is being asked already. Say so with `stocked` once it is committed.
-pub(crate) async fn ask(db: &mut Session, engine: &Engine, tenant: &TenantId, dag: &DagId) -> Result<(), StoreError> {
-    work::forget_timetable(db, tenant, dag).await?;
-    offer(db, engine, tenant, dag, 0).await
+    row.next = None;
+    work::forget_timetable(db, &row.tenant, &row.dag_id).await?;
+    offer(db, engine, &row.tenant, (&row.dag_id, last, 0)).await?;
+    Ok(true)
 }
 
 async fn offer(
     db: &mut Session,
     engine: &Engine,
     tenant: &TenantId,
-    dag: &DagId,
-    losses: u32,
+    (dag, last, losses): (&DagId, Option<DataInterval>, u32),
 ) -> Result<(), StoreError> {
     let now = engine.now();
     let row = WorkRow {
         attempt: engine.mint_attempt(now),
         tenant: tenant.clone(),
-        kind: WorkKind::Timetable { dag: dag.clone(), losses },
+        kind: WorkKind::Timetable { dag: dag.clone(), last, losses },
         turn: Some(engine.turn(tenant)),
-        priority: 0,
+        priority: URGENT,
         available_at: now,
         lease: None,
     };
@@ -63,17 +74,15 @@ impl Handout<'_> {
         db: &mut Session,
         row: &WorkRow,
     ) -> Result<Option<(AttemptRole, Job)>, StoreError> {
-        let WorkKind::Timetable { dag: id, .. } = &row.kind else { return Ok(None) };
+        let WorkKind::Timetable { dag: id, last, .. } = &row.kind else { return Ok(None) };
         let Some(dag) = dag::find(db, &row.tenant, id).await? else { return Ok(None) };
         let version = self.inner.engine.versions.get(db, &row.tenant, dag.version).await?;
         let Some((timetable, params)) = custom(&version) else { return Ok(None) };
-        let spec = version.graph.spec();
-        let restriction = Restriction { earliest: spec.start_date, latest: spec.end_date, catchup: spec.catchup };
         let query = TimetableQuery {
-            timetable: timetable.clone(),
+            timetable: timetable.to_owned(),
             params: params.to_string(),
-            last: run::last_scheduled(db, &row.tenant, id).await?,
-            restriction,
+            last: *last,
+            restriction: restriction(version.graph.spec()),
             now: row.available_at,
         };
         Ok(Some((AttemptRole::Timetable { dag: id.clone() }, Job::Timetable(query))))
@@ -104,22 +113,26 @@ impl LocalBroker {
         let now = self.now();
         let mut tx = self.inner.store.begin("end timetable").await?;
         let Some(row) = work::load(&mut tx, &[attempt]).await?.into_iter().next() else { return Ok(false) };
-        let WorkKind::Timetable { dag: id, losses } = &row.kind else { return Ok(false) };
+        let WorkKind::Timetable { dag: id, last, losses } = &row.kind else { return Ok(false) };
         let Some((_, until)) = row.lease else { return Ok(false) };
         let lost = tenant.is_none();
         if tenant.is_some_and(|tenant| *tenant != row.tenant) || (lost && until > now) {
             return Ok(false);
         }
-        let Some(mut dag) = dag::lock(&mut tx, &row.tenant, id).await? else { return Ok(false) };
+        // Whoever asks anew holds the DAG too, so that no answer comes between.
+        let dag = dag::lock(&mut tx, &row.tenant, id).await?;
         if !work::remove(&mut tx, attempt).await? {
             return Ok(false);
         }
-        let again = lost || end.failure().is_some_and(|failure| failure.class.verdict() == Verdict::Requeue);
-        if again && *losses < MAX_LOSSES {
-            offer(&mut tx, &self.inner.engine, &row.tenant, id, losses + 1).await?;
-        } else {
-            note(&mut dag, end);
-            dag::put(&mut tx, &dag).await?;
+        if let Some(mut dag) = dag.filter(|dag| !dag.is_stale && !dag.is_paused) {
+            let again = lost || end.failure().is_some_and(|failure| failure.class.verdict() == Verdict::Requeue);
+            if again && *losses < MAX_LOSSES {
+                offer(&mut tx, &self.inner.engine, &row.tenant, (id, *last, losses + 1)).await?;
+            } else {
+                let version = self.inner.engine.versions.get(&mut tx, &row.tenant, dag.version).await?;
+                dag.next = answer(&dag, end, *last, restriction(version.graph.spec()));
+                dag::put(&mut tx, &dag).await?;
+            }
         }
         tx.commit().await?;
         self.inner.committer.stocked();
@@ -128,12 +141,16 @@ impl LocalBroker {
     }
 }
 
-/// Notes when the DAG runs next. A timetable that fails leaves its DAG without a next run until it is asked again, which is
-/// when the module is uploaded anew or the DAG is unpaused.
-fn note(dag: &mut DagRow, end: AttemptEnd) {
-    dag.next = match end {
-        AttemptEnd::NextRun(next) if !dag.is_paused => next,
-        AttemptEnd::NextRun(_) => None,
+/// When the DAG runs next. A timetable that fails leaves its DAG without a next run until it is asked again, which is when the
+/// module is uploaded anew or the DAG is unpaused.
+fn answer(dag: &DagRow, end: AttemptEnd, last: Option<DataInterval>, limits: Restriction) -> Option<NextRun> {
+    let refused = match end {
+        AttemptEnd::NextRun(None) => return None,
+        AttemptEnd::NextRun(Some(next)) => match next.accepted(last, limits) {
+            Ok(next) => return next,
+            Err(refused) => refused.to_string(),
+        },
+        AttemptEnd::Failed(failure) => failure.message,
         AttemptEnd::Success { .. }
         | AttemptEnd::Branch { .. }
         | AttemptEnd::ShortCircuit { .. }
@@ -143,10 +160,8 @@ fn note(dag: &mut DagRow, end: AttemptEnd) {
         | AttemptEnd::AwaitingInput { .. }
         | AttemptEnd::Pending { .. }
         | AttemptEnd::Fired { .. }
-        | AttemptEnd::Parsed { .. }
-        | AttemptEnd::Failed(_) => {
-            tracing::warn!(tenant = %dag.tenant, dag = %dag.dag_id, "the DAG's timetable did not say when it runs next");
-            None
-        }
+        | AttemptEnd::Parsed { .. } => "it ended as nothing that a timetable can".to_owned(),
     };
+    tracing::warn!(tenant = %dag.tenant, dag = %dag.dag_id, %refused, "the DAG's timetable does not say when it runs next");
+    None
 }

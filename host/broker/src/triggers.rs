@@ -19,7 +19,7 @@ use crate::committer::Refusal;
 use crate::create::NewRun;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
-use crate::schedules::timeout;
+use crate::schedules::{manual_interval, timeout};
 use crate::text::{NotJson, check_object};
 
 /// What is known of a run that is asked for.
@@ -156,7 +156,9 @@ impl LocalBroker {
             version = self.part_of(tenant, &version, part).await?;
         }
         let state = state_at_creation(dag.is_paused);
-        let here = trigger.logical_date.map(|at| DataInterval { start: at, end: at });
+        let inferred = trigger.logical_date.filter(|_| trigger.interval.is_none());
+        let inferred = inferred.map(|at| manual_interval(&version, at));
+        let due = inferred.map(|interval| interval.end).or(trigger.logical_date);
         let row = RunRow {
             key: self.inner.engine.mint_run(now),
             tenant: tenant.clone(),
@@ -167,8 +169,8 @@ impl LocalBroker {
             tally: Tally::default(),
             run_type,
             logical_date: trigger.logical_date,
-            interval: trigger.interval.or(here),
-            run_after: trigger.run_after.or(trigger.logical_date).unwrap_or(now),
+            interval: trigger.interval.or(inferred),
+            run_after: trigger.run_after.or(due).unwrap_or(now),
             queued_at: now,
             start_date: (state == RunState::Running).then_some(now),
             end_date: None,

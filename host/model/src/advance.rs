@@ -61,6 +61,8 @@ pub struct Progress<'g> {
     failed_fast: Option<TaskIndex>,
     /// The group whose next try begins.
     restarts: Option<group::Place>,
+    /// Whether nothing that is waited for will come, so that everything that can end does.
+    is_final: bool,
     /// Whether something that had ended is now something else, so that counts have to be made anew.
     is_stale: bool,
     changes: Changes,
@@ -77,6 +79,7 @@ impl<'g> Progress<'g> {
             doubts: BTreeSet::new(),
             failed_fast: None,
             restarts: None,
+            is_final: false,
             is_stale: false,
             changes: Changes::default(),
         }

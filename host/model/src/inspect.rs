@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dag::{DagSpec, DeadlineSpec};
 use crate::ids::Digest;
+use crate::schedule::ScheduleSpec;
 
 /// The outline of a component that was accepted and compiled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -57,13 +58,18 @@ impl Optional {
     }
 }
 
-/// Refuses a DAG that names callbacks or retry policies of a module that exports none. Which triggers its tasks wait for
+/// Refuses a DAG that names callbacks, retry policies or a timetable of a module that exports none. Which triggers its tasks wait for
 /// shows only when they run.
 pub fn check_exports(spec: &DagSpec, exports: &[String]) -> Result<(), String> {
     if !Optional::Callbacks.is_among(exports)
         && let Some(who) = with_callback(spec)
     {
         return Err(missing(Optional::Callbacks, &format!("{who} has a callback")));
+    }
+    if let Some((timetable, _)) = spec.schedule.as_ref().and_then(ScheduleSpec::custom)
+        && !Optional::Timetables.is_among(exports)
+    {
+        return Err(missing(Optional::Timetables, &format!("its schedule is timetable {timetable:?}")));
     }
     let asks = spec.tasks.iter().find(|task| task.retry_policy.is_some());
     match asks {

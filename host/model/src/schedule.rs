@@ -150,6 +150,25 @@ impl ScheduleSpec {
         }
     }
 
+    /// The name of the module's timetable that says when runs are due by time, and what it gets to know, if there is one.
+    pub fn custom(&self) -> Option<(&str, &Value)> {
+        match self {
+            Self::Custom { timetable, params } => Some((timetable, params)),
+            Self::AssetOrTime { timetable, .. } => timetable.custom(),
+            Self::Cron { .. }
+            | Self::MultipleCron { .. }
+            | Self::Interval { .. }
+            | Self::Delta { .. }
+            | Self::CronDataInterval { .. }
+            | Self::DeltaDataInterval { .. }
+            | Self::Once
+            | Self::Continuous
+            | Self::Events { .. }
+            | Self::Never
+            | Self::Assets { .. } => None,
+        }
+    }
+
     /// What lists show of it.
     pub fn summary(&self) -> String {
         match self {

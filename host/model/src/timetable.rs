@@ -84,6 +84,14 @@ impl Restriction {
     }
 }
 
+/// Why the run that a module's timetable names cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("its timetable named a run for {named}, which is not after the last one, for {last}")]
+pub struct NotLater {
+    named: Millis,
+    last: Millis,
+}
+
 /// The next scheduled run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextRun {
@@ -97,6 +105,16 @@ impl NextRun {
     /// The run that is due when its data is there.
     fn over(interval: DataInterval) -> Self {
         Self { run_after: interval.end, interval }
+    }
+
+    /// A module's answer to what comes after `last`, held against that and against the DAG's end. Were a run accepted that is
+    /// not later, it would be asked for again and again.
+    pub fn accepted(self, last: Option<DataInterval>, limits: Restriction) -> Result<Option<Self>, NotLater> {
+        let named = self.interval.start;
+        match last {
+            Some(last) if named <= last.start => Err(NotLater { named, last: last.start }),
+            Some(_) | None => Ok((!limits.is_over(named)).then_some(self)),
+        }
     }
 }
 

@@ -96,7 +96,8 @@ pub async fn find(db: &mut Session, tenant: &TenantId, id: DagVersionId) -> Resu
     row.map(VersionRow::try_from).transpose()
 }
 
-const LATEST: &str = columns_of_version!("WHERE tenant = $1 AND dag_id = $2 AND part IS NULL ORDER BY number DESC LIMIT 1");
+const LATEST: &str =
+    columns_of_version!("WHERE tenant = $1 AND dag_id = $2 AND part IS NULL ORDER BY number DESC LIMIT 1");
 
 /// The newest version of a DAG.
 pub async fn latest(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Option<VersionRow>, StoreError> {

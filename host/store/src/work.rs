@@ -2,6 +2,7 @@
 
 use flow_model::ids::{AttemptId, DagId, JobId, ModuleName, TenantId};
 use flow_model::time::Millis;
+use flow_model::timetable::DataInterval;
 use serde::Serialize;
 
 use crate::column;
@@ -58,6 +59,8 @@ pub enum WorkKind {
     Timetable {
         /// The DAG.
         dag: DagId,
+        /// What the run before stands for, if there is one.
+        last: Option<DataInterval>,
         /// How often it has been asked before.
         losses: u32,
     },

@@ -30,6 +30,9 @@ const ABSENT: &[(&str, &str)] = &[
     ("backfill_id", "424242"),
     ("callback_id", "019f0000-0000-7000-8000-00000000dead"),
     ("event_log_id", "424242"),
+    ("asset_id", "424242"),
+    ("asset_alias_id", "424242"),
+    ("grant_id", "424242"),
 ];
 
 impl Names {
@@ -82,7 +85,10 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
     let dag = json!([{ "dag_id": "alpha_dag", "description": "alpha_words", "tags": ["alpha_tag"],
                        "schedule": { "cron": { "expression": "@daily" } }, "start_date": "2999-01-01T00:00:00Z",
                        "callbacks": [{ "on": "on_success", "function": "alpha_callback" }],
-                       "tasks": [{ "task_id": "alpha_task", "function": "alpha_function" }] }]);
+                       "assets": [{ "name": "alpha_asset", "uri": "alpha_uri", "extra": { "alpha": 1 } }],
+                       "asset_aliases": [{ "name": "alpha_alias" }],
+                       "tasks": [{ "task_id": "alpha_task", "function": "alpha_function",
+                                   "outlets": ["alpha_asset", "alpha_alias"] }] }]);
     let upload = |name: &str, dags: &Value| {
         ask("POST", format!("/api/v2/modules/{name}")).token(&admin).body("application/wasm", component(dags))
     };
@@ -106,7 +112,8 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
     let first = async |path: &str, list: &str, id: &str| {
         let answer = host.ask(ask("GET", path).token(&admin)).await.expect(200).json();
         answer[list][0][id].to_string()
-    };
+    };    let asset = first("/api/v2/assets", "assets", "id").await;
+    let grant = post(&format!("/api/v2/assets/{asset}/grants"), json!({ "to_tenant": "gamma" })).await;
     let known = [
         ("dag_id", "alpha_dag".to_owned()),
         ("dag_run_id", "alpha_run".to_owned()),
@@ -127,6 +134,9 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
         ("backfill_id", backfill["id"].to_string()),
         ("import_error_id", first("/api/v2/importErrors", "import_errors", "import_error_id").await),
         ("event_log_id", first("/api/v2/eventLogs", "event_logs", "event_log_id").await),
+        ("asset_id", asset),
+        ("asset_alias_id", first("/api/v2/assets/aliases", "asset_aliases", "id").await),
+        ("grant_id", grant["id"].to_string()),
     ];
     (Names(known.into_iter().collect()), work_tokens(host, &admin).await)
 }
@@ -158,6 +168,10 @@ pub(crate) async fn snapshot(host: &Host, admin: &str) -> Vec<String> {
         "/api/v2/dags/~/dagRuns",
         "/api/v2/dags/~/dagRuns/~/taskInstances",
         "/api/v2/backfills",
+        "/api/v2/assets",
+        "/api/v2/assets/aliases",
+        "/api/v2/assets/events",
+        "/api/v2/assetGrants",
         "/api/v2/importErrors",
         "/api/v2/eventLogs",
     ] {

@@ -7,6 +7,7 @@ use flow_model::dag::ScheduleSpec;
 use flow_model::description;
 use flow_model::graph::Graph;
 use flow_model::ids::{DagId, DagVersionId, Digest, ModuleName, PoolName, TenantId};
+use flow_model::inspect::check_exports;
 use flow_model::quota;
 use flow_model::rest::modules::Outline;
 use flow_model::rest::tenants::Tenant;
@@ -22,8 +23,8 @@ use flow_store::{Session, StoreError, connection, dag_pool, run, slot_pool, vari
 use crate::assets::{self, Registration};
 use crate::error::ServiceError;
 use crate::local::Inner;
-use crate::schedules::next_run;
 use crate::text::keep_message;
+use crate::timetables::plan_next;
 use crate::versions::Version;
 
 /// How many warnings an upload is answered with at most.
@@ -49,6 +50,8 @@ struct Parsed<'a> {
     module: &'a ModuleName,
     version: u32,
     digest: Digest,
+    /// The interfaces that the component exports.
+    exports: &'a [String],
     now: Millis,
 }
 
@@ -65,7 +68,8 @@ impl Inner {
         let tenant = self.locked_tenant(db, tenant).await?;
         let Some(versions) = module::lock(db, &tenant.name, module).await? else { return Ok(()) };
         let Some(found) = module::find_version(db, &tenant.name, module, version).await? else { return Ok(()) };
-        let parsed = Parsed { inner: self, tenant: &tenant, module, version, digest: found.digest, now };
+        let (digest, exports) = (found.digest, found.exports.as_slice());
+        let parsed = Parsed { inner: self, tenant: &tenant, module, version, digest, exports, now };
         let superseded = versions.current.is_some_and(|current| current > version);
         match parsed.judge(db, end).await? {
             Ok(graphs) => parsed.accept(db, graphs, superseded).await?,
@@ -88,6 +92,9 @@ impl Parsed<'_> {
         };
         for graph in &graphs {
             let id = &graph.spec().dag_id;
+            if let Err(reason) = check_exports(graph.spec(), self.exports) {
+                return Ok(Err(format!("DAG {:?}: {reason}", id.as_str()).into()));
+            }
             if let Some(owner) = self.other_owner(db, id).await? {
                 let message = format!(
                     "DAG {:?} belongs to module {:?}; choose another id, or delete that module first",
@@ -163,13 +170,8 @@ impl Parsed<'_> {
             Some(dag) => dag.is_paused,
             None => version.graph.spec().is_paused_upon_creation,
         };
-        let next = match present {
-            Some(dag) if unchanged => dag.next,
-            Some(_) | None if is_paused => None,
-            Some(_) | None => next_run(&version, run::last_scheduled(db, tenant, &id).await?, self.now),
-        };
         let spec = version.graph.spec();
-        let row = DagRow {
+        let mut row = DagRow {
             tenant: tenant.clone(),
             dag_id: id,
             version: version.id,
@@ -183,8 +185,12 @@ impl Parsed<'_> {
             is_paused,
             is_stale: false,
             parsed_at: self.now,
-            next,
+            next: present.filter(|_| unchanged).and_then(|dag| dag.next),
         };
+        if !unchanged && !is_paused {
+            let last = run::last_scheduled(db, tenant, &row.dag_id).await?;
+            plan_next(db, &self.inner.engine, (&mut row, &version), last, self.now).await?;
+        }
         dag::put(db, &row).await?;
         dag_pool::put(db, tenant, &row.dag_id, &admission::pools_of(spec)).await
     }

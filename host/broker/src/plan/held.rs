@@ -48,7 +48,7 @@ impl Held {
     async fn load(db: &mut Session, engine: &Engine, row: RunRow) -> Result<Self, StoreError> {
         let version = engine.versions.get(db, &row.tenant, row.version).await?;
         let previous = previous(db, engine, &row, &version.graph).await?;
-        let is_latest = is_latest(&row, &version, engine.now());
+        let is_latest = is_latest(db, (&row, &version), engine.now()).await?;
         let counted = engine.limits.counts(db, &row.tenant, engine.now()).await?;
         Ok(Self { row, version, previous, is_latest, counted })
     }
@@ -69,18 +69,24 @@ async fn previous(
     Ok(Some((previous, version)))
 }
 
-/// Whether no later scheduled run of the DAG is due yet (Airflow's `LatestOnlyOperator`).
-fn is_latest(row: &RunRow, version: &Version, now: Millis) -> bool {
-    let asks = version.graph.spec().tasks.iter().any(|task| task.native == Some(Native::LatestOnly));
+/// Whether no later scheduled run of the DAG is due yet (Airflow's `LatestOnlyOperator`). What a module's timetable would say is
+/// not known here, so that only those runs count which it has named.
+async fn is_latest(db: &mut Session, (row, version): (&RunRow, &Version), now: Millis) -> Result<bool, StoreError> {
+    let spec = version.graph.spec();
+    let asks = spec.tasks.iter().any(|task| task.native == Some(Native::LatestOnly));
     match row.run_type {
+        RunType::Scheduled | RunType::Backfill if asks && spec.schedule.as_ref().is_some_and(|it| it.custom().is_some()) => {
+            let last = run::last_scheduled(db, &row.tenant, &row.dag_id).await?;
+            Ok(last.is_none_or(|last| row.logical_date >= Some(last.start)))
+        }
         RunType::Scheduled | RunType::Backfill if asks => {
-            schedules::following_run(version, row.interval, now).is_none_or(|next| next.run_after > now)
+            Ok(schedules::following_run(version, row.interval, now).is_none_or(|next| next.run_after > now))
         }
         RunType::Scheduled
         | RunType::Backfill
         | RunType::Manual
         | RunType::OperatorTriggered
         | RunType::AssetTriggered
-        | RunType::AssetMaterialization => true,
+        | RunType::AssetMaterialization => Ok(true),
     }
 }

@@ -174,7 +174,7 @@ on_both! {
     async fn who_fails_stands_in_line_again(db: TestStore) {
         let stage = Stage::open(db).await;
         pool(&stage, "db", 1).await;
-        let task = json!({"pool": "db", "retries": 1, "retry_delay_ms": 60_000});
+        let task = json!({"pool": "db", "retries": 1, "retry_delay_ms": 10_000});
         let dag = know_many(&stage, &json!({"dag_id": "d"}), 2, &task).await;
         let run = stage.trigger(&dag).await;
         let work = stage.claim(16).await;
@@ -182,7 +182,7 @@ on_both! {
         let other = stage.claim(16).await;
         assert_eq!(other.len(), 1, "while it waits for its retry another has the slot");
         stage.port_start(&other[0]).await;
-        stage.pass(Duration::from_secs(60)).await;
+        stage.pass(Duration::from_secs(10)).await;
         assert!(stage.claim(16).await.is_empty(), "its pause is over and the slot is not free");
         let mut states = stage.task_states(&dag, &run).await;
         states.sort();
@@ -279,7 +279,7 @@ on_both! {
         flow_store::slot_pool::update(&mut tx, &stage.tenant, &row, stage.clock.now()).await.expect("an answer");
         tx.commit().await.expect("a commit");
         assert!(stage.claim(16).await.is_empty());
-        stage.pass(Duration::from_mins(1)).await;
+        stage.pass(LEASE / 2).await;
         assert_eq!(stage.claim(16).await.len(), 1);
     }
 }

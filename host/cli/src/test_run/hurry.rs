@@ -116,7 +116,10 @@ impl Inner {
         let now = self.clock.now();
         let next = match next.filter(|at| *at != NEVER) {
             // It has fallen due since the round.
-            Some(at) if at <= now => return Ok(tokio::time::sleep(MOMENT).await),
+            Some(at) if at <= now => {
+                tokio::time::sleep(MOMENT).await;
+                return Ok(());
+            }
             Some(at) => {
                 *in_vain = 0;
                 at
@@ -139,7 +142,7 @@ impl Inner {
     /// Says how it ended. The worker that asks for work waits for good: it is about to be stopped.
     async fn stop(&self, ending: Ending) {
         self.ending.send_replace(Some(ending));
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -201,6 +204,7 @@ impl Broker for Hurried {
 }
 
 /// The worker asks again in a moment; whoever waits for the run has a limit of its own.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` calls takes a value")]
 fn unavailable(error: ServiceError) -> BrokerError {
     BrokerError::Unavailable(error.to_string())
 }

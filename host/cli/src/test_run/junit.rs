@@ -72,7 +72,9 @@ fn suites(outcome: &Outcome, cases: &[Case]) -> String {
     // Writing to a text cannot fail.
     let _ = writeln!(out, "<testsuites name=\"flow-host test\"{}>", attributes(&counts));
     let _ = writeln!(out, "  <testsuite{}{}>", attributes(&of_suite), attributes(&counts));
-    cases.iter().for_each(|case| out.push_str(&element(dag, case)));
+    for case in cases {
+        out.push_str(&element(dag, case));
+    }
     out + "  </testsuite>\n</testsuites>\n"
 }
 
@@ -99,7 +101,7 @@ fn seconds(seconds: f64) -> String {
 }
 
 fn attributes(pairs: &[(&str, &str)]) -> String {
-    pairs.iter().map(|(name, value)| format!(" {name}=\"{}\"", escaped(value, true))).collect()
+    pairs.iter().fold(String::new(), |out, (name, value)| out + " " + name + "=\"" + &escaped(value, true) + "\"")
 }
 
 /// A text within XML. Characters that XML cannot hold in any form are replaced; within an attribute, so are line ends,

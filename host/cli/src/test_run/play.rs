@@ -1,10 +1,10 @@
 //! Plays one run from its trigger to its end.
 
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use flow_model::ids::{DagId, RunId};
+use flow_model::ids::DagId;
 use flow_model::rest::dag_runs::TriggerDagRun;
 use flow_worker::Worker;
 use tokio::sync::watch;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::given::Given;
 use super::hurry::{Course, Ending, Hurried};
+use super::outcome::{self, Outcome};
 use super::span::Span;
 use super::stage::{Stage, explain};
 use crate::errors::Failure;
@@ -24,16 +25,17 @@ pub(super) struct Bounds {
     pub(super) real: Span,
 }
 
-/// Triggers a run, brings it to its end, and says why it went on no longer.
-pub(super) async fn play(stage: &Stage, dag: &DagId, given: &Given, bounds: &Bounds) -> Result<(RunId, Ending)> {
+/// Triggers a run, brings it to its end, and reads what came of it.
+pub(super) async fn play(stage: &Stage, dag: &DagId, given: &Given, bounds: &Bounds) -> Result<Outcome> {
     let body = TriggerDagRun { logical_date: given.logical_date, conf: given.conf.clone(), ..TriggerDagRun::default() };
     let triggered = stage.broker.start_run(&stage.actor, dag, body).await;
     let run = triggered.map_err(|error| explain(&format!("DAG `{dag}` cannot be run"), &error))?;
+    let (began, own_began) = (Instant::now(), stage.clock.now());
     let course = Course {
         tenant: stage.actor.tenant.clone(),
         dag: dag.clone(),
         run: run.clone(),
-        until: stage.clock.now().after(bounds.own.0),
+        until: own_began.after(bounds.own.0),
     };
     let (hurried, told) = Hurried::new(stage.broker.clone(), stage.clock.clone(), course);
     let worker = Worker::new(hurried, stage.sandbox.clone(), stage.worker().await?)?;
@@ -46,9 +48,12 @@ pub(super) async fn play(stage: &Stage, dag: &DagId, given: &Given, bounds: &Bou
         }
         ending = ending(told, bounds.real.0) => ending,
     };
+    let (real_time, own_time) = (began.elapsed(), stage.clock.now().since(own_began));
+    // Read before what still runs is stopped, so that it is seen to run.
+    let (run, tasks) = outcome::read(stage, dag, &run).await?;
     stop.cancel();
     work.await?;
-    Ok((run, ending))
+    Ok(Outcome { run, ending, own_time, real_time, tasks })
 }
 
 /// Waits until the run goes on no longer.

@@ -44,7 +44,8 @@ pub(super) fn show(printer: Printer, outcome: &Outcome, verdicts: &[Verdict]) ->
 fn heading(outcome: &Outcome) -> String {
     let Outcome { run, own_time, real_time, .. } = outcome;
     let (own, real) = (Span(*own_time), Span(*real_time));
-    format!("{} of {}: {} after {own}, of which {real} were waited for\n\n", run.dag_run_id, run.dag_id, run.state)
+    let (dag, id, state) = (&run.dag_id, &run.dag_run_id, run.state);
+    format!("{dag} {id}: {state} after {own} of its own time and {real} of yours\n\n")
 }
 
 /// A task instance in a table; programs get its result whole.

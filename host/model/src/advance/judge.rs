@@ -35,12 +35,13 @@ struct Case {
     seen: UpstreamCounts,
     reach: Reach,
     stands_for_many: bool,
+    is_final: bool,
 }
 
 impl Case {
     /// It ends like this, as soon as nothing can decide otherwise.
     fn end(&self, how: Terminal) -> Verdict {
-        if self.seen.gates < self.awaited.gates && self.rule != TriggerRule::Always {
+        if self.seen.gates < self.awaited.gates && self.rule != TriggerRule::Always && !self.is_final {
             return Verdict::Wait;
         }
         Verdict::End(if self.reach == Reach::Not { how } else { Terminal::Skipped })
@@ -60,8 +61,12 @@ impl Progress<'_> {
             seen,
             reach: self.reached(at, awaited, &seen),
             stands_for_many: is_ahead && !self.waits_for_any(at.task),
+            is_final: self.is_final,
         };
-        self.decide(&case)
+        let verdict = self.decide(&case)?;
+        // What would begin now would have begun before.
+        let is_end = matches!(verdict, Verdict::End(_));
+        Some(if self.is_final && !is_end { Verdict::Wait } else { verdict })
     }
 
     /// Whether everybody who waits among the instances of an expanded task goes on waiting, as far as what they share says.
@@ -78,7 +83,7 @@ impl Progress<'_> {
         let at = Instance::at(task, 0);
         let (awaited, seen) = (self.graph.awaited_by_all(task).grown(expansion.seen.growth), expansion.seen);
         let reach = self.reached(at, awaited, &seen);
-        let case = Case { at, rule: self.graph.rule(task), awaited, seen, reach, stands_for_many: false };
+        let case = Case { at, rule: self.graph.rule(task), awaited, seen, reach, stands_for_many: false, is_final: false };
         Some(self.decide(&case)? == Verdict::Wait)
     }
 
@@ -113,6 +118,7 @@ impl Progress<'_> {
         // Nothing ends what could still end otherwise by what comes first: sources, setups, the rule.
         Some(match (sources, setups, rule) {
             (Sources::There, Ruling::End(how), _) | (Sources::There, Ruling::Run, Ruling::End(how)) => Ruling::End(how),
+            (_, _, Ruling::End(how)) if case.is_final => Ruling::End(how),
             (_, Ruling::Run, Ruling::Run) => Ruling::Run,
             (_, _, _) => Ruling::Wait,
         })
@@ -129,6 +135,7 @@ impl Progress<'_> {
         }
         Some(match (bad, is_pending, skipped) {
             (1.., _, _) => Ruling::End(Terminal::UpstreamFailed),
+            (0, true, 1..) if self.is_final => Ruling::End(Terminal::Skipped),
             (0, true, _) => Ruling::Wait,
             (0, false, 1..) => Ruling::End(Terminal::Skipped),
             (0, false, 0) => Ruling::Run,
@@ -136,7 +143,8 @@ impl Progress<'_> {
     }
 
     fn by_rule(&mut self, case: &Case) -> Option<Ruling> {
-        let from = Viewpoint { map_index: case.at.map_index, stands_for_many: case.stands_for_many };
+        let Case { at, stands_for_many, is_final, .. } = *case;
+        let from = Viewpoint { map_index: at.map_index, stands_for_many, is_final };
         let mut seen = case.seen;
         if seen.skipped > 0 && seen.failed + seen.upstream_failed > 0 {
             self.lift_shadows(case.at, &mut seen)?;
@@ -174,7 +182,12 @@ impl Progress<'_> {
 
     /// Whether the task has to wait for the run before.
     fn is_held(&mut self, task: TaskIndex) -> Option<bool> {
-        Some(self.run.has_past && self.graph.waits_for_past(task) && self.rows.past(task)? == Past::Unmet)
+        if !self.run.has_past || !self.graph.waits_for_past(task) {
+            return Some(false);
+        }
+        let past = self.rows.past(task)?;
+        self.run.tally.is_stuck |= past == Past::Never;
+        Some(past != Past::Met)
     }
 
     /// Whether it is to be expanded before it can be known over what, as its rule does not wait for that. Airflow makes it

@@ -102,6 +102,7 @@ impl Progress<'_> {
         }
         Some(match (failed, is_pending, skipped) {
             (true, _, _) => Sources::Ended(Terminal::UpstreamFailed),
+            (false, true, true) if self.is_final => Sources::Ended(Terminal::Skipped),
             (false, true, _) => Sources::Pending,
             (false, false, true) => Sources::Ended(Terminal::Skipped),
             (false, false, false) => Sources::There,

@@ -29,6 +29,8 @@ pub enum Past {
     Met,
     /// Yes.
     Unmet,
+    /// Yes, and for ever, as far as can be seen: the run before has ended, or is stuck itself.
+    Never,
 }
 
 /// What is known of a task as a whole.

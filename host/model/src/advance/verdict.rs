@@ -40,6 +40,9 @@ pub struct Tally {
     /// Whether the run was ended and fails as soon as what it has set up is undone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_doomed: bool,
+    /// Whether a task instance waits for what will not happen in the run before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_stuck: bool,
     /// The task whose failure has ended everything else, in a DAG with `fail_fast`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_fast: Option<TaskIndex>,
@@ -74,12 +77,29 @@ impl Tally {
     }
 }
 
+impl RunFacts {
+    /// Whether nothing will happen in the run by itself, although it has not ended. Whoever waits for it waits in vain.
+    pub fn is_stalled(&self) -> bool {
+        let Tally { unfinished, active, is_stuck, .. } = self.tally;
+        self.state == RunState::Running && is_stuck && active == 0 && unfinished > 0
+    }
+}
+
 impl Progress<'_> {
     /// Ends the run if nothing is left to do.
     pub(super) fn conclude(&mut self) {
         if self.run.state == RunState::Running {
             self.run.state = self.run.tally.verdict(self.graph);
+            if self.run.state.is_terminal() || self.run.is_stalled() {
+                self.tell_next_run();
+            }
         }
+    }
+
+    /// Whoever waits for this run in the next one has to hear that nothing more comes of it.
+    fn tell_next_run(&mut self) {
+        let waiting = self.graph.tasks().filter(|&task| self.graph.waits_for_past(task));
+        self.changes.past.extend(waiting);
     }
 
     pub(super) fn tally_turn(&mut self, at: Instance, from: &TaskStatus, to: &TaskStatus) {

@@ -105,6 +105,7 @@ impl<'g> Progress<'g> {
     fn go_on(&mut self) {
         self.run.tally.is_doomed = false;
         self.run.tally.failed_fast = None;
+        self.run.tally.is_stuck = false;
         self.run.tally.groups.clear();
         if self.run.state != RunState::Queued {
             self.run.state = RunState::Running;
@@ -175,6 +176,10 @@ impl<'g> Progress<'g> {
             self.deliver();
         }
         self.rows.end_quietly(&before);
+        self.doubt_everybody();
+    }
+
+    pub(super) fn doubt_everybody(&mut self) {
         let waiting = self.rows.all().filter(|(_, node)| node.status.phase == Phase::None);
         self.doubts = waiting.map(|(at, _)| Doubt::Instance(at)).collect();
     }

@@ -22,6 +22,8 @@ pub struct Viewpoint {
     /// Whether it stands for all instances of a task of a mapped group, while a task before it in the group is expanded
     /// already. What those have come to is each instance's own question, once there are instances.
     pub stands_for_many: bool,
+    /// Whether what has not ended never will.
+    pub is_final: bool,
 }
 
 impl TriggerRule {
@@ -95,7 +97,7 @@ impl<'a> Counts<'a> {
             return UPSTREAM_FAILED;
         }
         if self.skipped > 0 {
-            return if self.done { SKIPPED } else { Ruling::Wait };
+            return if self.done || self.from.is_final { SKIPPED } else { Ruling::Wait };
         }
         if self.seen.removed > 0 && self.success > 0 && self.from.map_index.is_some_and(|index| index >= self.success) {
             return Ruling::End(Terminal::Removed);

@@ -6,6 +6,7 @@ use flow_model::state::{Phase, RunState, Terminal};
 use flow_model::work::AttemptEnd;
 use serde_json::json;
 
+use crate::replay::store::Store;
 use crate::story::{NOW, Story, dag, graph};
 
 #[test]
@@ -163,4 +164,28 @@ fn a_run_that_waits_to_begin_does_nothing() {
     story.change(|progress| progress.mark(&[Instance::of(TaskIndex(0))], Terminal::Success, NOW));
     story.succeed("m:0 m:1");
     assert_eq!(story.run(), RunState::Success);
+}
+
+#[test]
+fn a_skip_does_not_wait_for_what_the_run_before_holds_up_for_ever() {
+    let graph = graph(
+        &[
+            json!({"task_id": "a"}),
+            json!({"task_id": "b", "depends_on_past": true}),
+            json!({"task_id": "c", "depends_on": ["a", "b"]}),
+            json!({"task_id": "d", "depends_on": ["c"], "trigger_rule": "all_skipped"}),
+        ],
+        json!([]),
+    );
+    let has_past = RunFacts { has_past: true, ..RunFacts::default() };
+    let mut story = Story { store: Store::of_runs(&graph, vec![RunFacts::default(), has_past]).expect("they begin") };
+    story.skip(1, "a");
+    assert_eq!(story.state_in(1, "c"), "none", "the run before may still let b run, and it may fail");
+    story.succeed("a");
+    story.fail("b");
+    assert_eq!(story.run(), RunState::Success, "its only leaf is skipped");
+    assert_eq!(story.state_in(1, "b"), "none");
+    assert_eq!(story.state_in(1, "c"), "skipped");
+    assert_eq!(story.state_in(1, "d"), "queued");
+    assert_eq!(story.store.runs[1].facts.state, RunState::Running);
 }

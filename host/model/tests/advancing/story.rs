@@ -54,7 +54,11 @@ impl<'g> Story<'g> {
     }
 
     pub(crate) fn state(&self, name: &str) -> String {
-        let node = self.store.runs[0].nodes.get(&self.at(name));
+        self.state_in(0, name)
+    }
+
+    pub(crate) fn state_in(&self, run: usize, name: &str) -> String {
+        let node = self.store.runs[run].nodes.get(&self.at(name));
         node.map_or_else(|| "absent".to_owned(), |node| node.status.state().to_string())
     }
 
@@ -91,15 +95,23 @@ impl<'g> Story<'g> {
 
     /// Ends the attempt that counts; answers what the rules make of it.
     pub(crate) fn end(&mut self, name: &str, end: &AttemptEnd, returned: Returned) -> (Option<Failure>, Changes) {
+        self.end_in(0, name, end, returned)
+    }
+
+    fn end_in(&mut self, run: usize, name: &str, end: &AttemptEnd, returned: Returned) -> (Option<Failure>, Changes) {
         let at = self.at(name);
-        let mut progress = self.store.progress(0, &[at]);
+        let mut progress = self.store.progress(run, &[at]);
         let node = progress.node(at).unwrap_or_else(|| panic!("{name} is not there: {}", self.all()));
         let max_tries = node.max_tries + 1;
         let attempt = node.status.attempt().unwrap_or_else(|| panic!("{name} has no attempt: {}", self.all()));
         let retry = RetryPolicy { max_tries, delay: Duration::ZERO, again: true };
         let finish = Finish { attempt, end, returned, retry, next: self.store.host.mint() };
         let failure = progress.finish(at, &finish, NOW).expect("it can end");
-        (failure, self.store.settle_and_show(0, progress).expect("it goes on"))
+        (failure, self.store.settle_and_show(run, progress).expect("it goes on"))
+    }
+
+    pub(crate) fn skip(&mut self, run: usize, name: &str) {
+        self.end_in(run, name, &AttemptEnd::Skipped { reason: String::new() }, Returned::Nothing);
     }
 
     pub(crate) fn succeed(&mut self, names: &str) {

@@ -25,7 +25,7 @@ macro_rules! delete_from {
 }
 
 /// What belongs to a run, in the order in which it goes; the run itself is the last.
-const DELETES: [Batch; 15] = [
+const DELETES: [Batch; 16] = [
     delete_from!("lane", "run_key"),
     delete_from!("xcom", "run_key"),
     delete_from!("task_state", "run_key"),
@@ -33,6 +33,7 @@ const DELETES: [Batch; 15] = [
     delete_from!("task_try", "run_key"),
     delete_from!("human_input", "run_key"),
     delete_from!("task_instance", "run_key"),
+    delete_from!("expansion", "run_key"),
     delete_from!("deadline", "run_key"),
     batch!(
         "DELETE FROM work WHERE tenant = $2 AND kind = 'callback' AND payload IN (SELECT c.id FROM callback AS c \

@@ -104,7 +104,8 @@ macro_rules! question {
     };
 }
 
-const DETAIL: &str = question!("p.run_key, p.task_index, r.logical_date, r.run_after, p.progress, p.note, p.map_label,", "p");
+const DETAIL: &str =
+    question!("p.run_key, p.task_index, r.logical_date, r.run_after, p.progress, p.note, p.map_label,", "p");
 const TRY: &str = question!("", "t");
 
 /// Of each task instance the last question of its present try.

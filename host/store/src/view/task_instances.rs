@@ -48,7 +48,8 @@ impl TryFrom<Columns> for TaskInstance {
     }
 }
 
-const SELECT: &str = with_try!("SELECT p.run_key, p.task_index, r.logical_date, r.run_after, p.progress, p.note, p.map_label,", "p");
+const SELECT: &str =
+    with_try!("SELECT p.run_key, p.task_index, r.logical_date, r.run_after, p.progress, p.note, p.map_label,", "p");
 const TASKS: Source = Source {
     from: "FROM dag_run AS r JOIN task_instance AS p ON p.run_key = r.run_key AND p.tenant = r.tenant",
     beside: "LEFT JOIN dag_version AS v ON v.id = r.version LEFT JOIN job AS j ON j.id = p.worker",

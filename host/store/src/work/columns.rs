@@ -60,10 +60,11 @@ impl Columns {
                 module_version: Some((*version).into()),
                 ..Self::default()
             },
-            WorkKind::Timetable { dag, losses } => Self {
+            WorkKind::Timetable { dag, last, losses } => Self {
                 kind: "timetable".to_owned(),
                 try_number: i64::from(*losses) + 1,
                 dag_id: Some(dag.to_string()),
+                payload: last.map(|last| serde_json::json!(last).to_string()),
                 ..Self::default()
             },
             WorkKind::Callback { dag, payload, try_number } => Self {
@@ -118,7 +119,11 @@ fn kind(row: &Columns) -> Result<WorkKind, StoreError> {
             version: column::count("work.module_version", needed("work.module_version", row.module_version)?)?,
             losses: losses()?,
         },
-        "timetable" => WorkKind::Timetable { dag: dag(row)?, losses: losses()? },
+        "timetable" => WorkKind::Timetable {
+            dag: dag(row)?,
+            last: column::optional_json("work.payload", row.payload.as_deref())?,
+            losses: losses()?,
+        },
         "callback" => WorkKind::Callback {
             dag: dag(row)?,
             payload: needed("work.payload", row.payload.clone())?,

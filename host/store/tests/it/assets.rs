@@ -10,7 +10,7 @@ use flow_store::asset::consumer::{self, Announced};
 use flow_store::asset::event::{self, NewEvent};
 use flow_store::asset::{self, Named, emission, reference};
 use flow_store::work::{self, WorkRow};
-use flow_test_support::{TestStore, on_both};
+use flow_test_support::on_both;
 use serde_json::{Map, json};
 
 use crate::seed::{self, NOW, attempt, run_key, task_key, tenant, worker};

@@ -150,8 +150,8 @@ on_both! {
         let scheduled = TaskStatus { phase: Phase::Scheduled, try_number: 1, losses: 0 };
         let mapped = |index| task_instance::TaskKey { map_index: Some(index), ..task_key(1, 0) };
         let mut new: Vec<_> = (0..5).map(|index| new_task(mapped(index), scheduled)).collect();
-        new[1].status = TaskStatus { phase: Phase::Queued(seed::attempt(1)), ..scheduled };
-        new[3].status = TaskStatus { phase: Phase::Running(seed::attempt(2)), ..scheduled };
+        new[1].node.status = TaskStatus { phase: Phase::Queued(seed::attempt(1)), ..scheduled };
+        new[3].node.status = TaskStatus { phase: Phase::Running(seed::attempt(2)), ..scheduled };
         new.push(new_task(task_key(1, 1), scheduled));
         task_instance::insert(&mut tx, &new).await.expect("they are new");
         let acme = tenant("acme");
