@@ -12,3 +12,4 @@ mod recovery;
 mod room;
 mod scheduling;
 mod slots;
+mod waiting;
