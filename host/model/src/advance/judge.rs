@@ -83,7 +83,8 @@ impl Progress<'_> {
         let at = Instance::at(task, 0);
         let (awaited, seen) = (self.graph.awaited_by_all(task).grown(expansion.seen.growth), expansion.seen);
         let reach = self.reached(at, awaited, &seen);
-        let case = Case { at, rule: self.graph.rule(task), awaited, seen, reach, stands_for_many: false, is_final: false };
+        let case =
+            Case { at, rule: self.graph.rule(task), awaited, seen, reach, stands_for_many: false, is_final: false };
         Some(self.decide(&case)? == Verdict::Wait)
     }
 
