@@ -52,6 +52,21 @@ impl Awaited {
         self.with(|waits| !waits.by_thing.is_empty() && is_among(waits))
     }
 
+    /// Has those looked at who wait for these, the next time that the timekeeper is woken.
+    pub(crate) fn wake(&self, things: impl IntoIterator<Item = (TenantId, Thing)>) {
+        self.with(|waits| {
+            if waits.by_thing.is_empty() {
+                return;
+            }
+            for thing in things {
+                if let Some(attempts) = waits.by_thing.remove(&thing) {
+                    waits.count -= attempts.len();
+                    waits.woken.extend(attempts);
+                }
+            }
+        });
+    }
+
     /// Whether a wait is to be looked at now.
     pub(crate) fn is_any_woken(&self) -> bool {
         self.with(|waits| !waits.woken.is_empty())
@@ -70,16 +85,8 @@ impl Awaited {
 impl Engine {
     /// What some may wait for has happened, and is committed.
     pub(crate) fn happened(&self, things: impl IntoIterator<Item = (TenantId, Thing)>) {
-        let is_awaited = self.awaited.with(|waits| {
-            for thing in things {
-                if let Some(attempts) = waits.by_thing.remove(&thing) {
-                    waits.count -= attempts.len();
-                    waits.woken.extend(attempts);
-                }
-            }
-            !waits.woken.is_empty()
-        });
-        if is_awaited {
+        self.awaited.wake(things);
+        if self.awaited.is_any_woken() {
             self.due.notify_one();
         }
     }

@@ -31,8 +31,9 @@ impl LocalBroker {
         let mut db = self.inner.store.read().await?;
         check_scope(&mut db, tenant, scope).await?;
         let mut found = view::human_input::list(&mut db, tenant, scope, filter, page).await?;
-        let tries = found.entries.iter_mut().map(|detail| &mut detail.task_instance.last_try);
-        self.inner.complete(&mut db, tenant, tries).await?;
+        for detail in &mut found.entries {
+            self.inner.complete(&mut db, tenant, [&mut detail.task_instance.last_try]).await?;
+        }
         Ok(found)
     }
 

@@ -63,7 +63,7 @@ async fn create_due(db: &mut Session, engine: &Engine, due: Vec<DagRow>, now: Mi
                 dag.next = Some(NextRun { run_after: now.after(HOLD), ..next });
                 break;
             }
-            let next = up_to_now(&version, next, now);
+            let next = up_to_now(db, (&dag, &version), next, now).await?;
             runs.extend(scheduled_run(engine, &dag, &version, next, now));
             asked |= plan_next(db, engine, (&mut dag, &version), Some(next.interval), now).await?;
             active += 1;
@@ -77,15 +77,23 @@ async fn create_due(db: &mut Session, engine: &Engine, due: Vec<DagRow>, now: Mi
     Ok(written)
 }
 
-/// The data of a continuous schedule's run ends when the run is made, which is when the one before has ended.
-fn up_to_now(version: &Version, next: NextRun, now: Millis) -> NextRun {
+/// The data of a continuous schedule's run begins where the last one's ended, and ends when the run is made. It is not empty,
+/// so that the next run stands for another.
+async fn up_to_now(
+    db: &mut Session,
+    (dag, version): (&DagRow, &Version),
+    next: NextRun,
+    now: Millis,
+) -> Result<NextRun, StoreError> {
     let schedule = version.graph.spec().schedule.as_ref().and_then(|schedule| Schedule::parse(schedule).ok());
     match schedule.as_ref().map(Schedule::by_time) {
         Some(Schedule::Continuous) => {
-            let interval = DataInterval { end: now.max(next.interval.end), ..next.interval };
-            NextRun { interval, ..next }
+            let last = run::last_scheduled(db, &dag.tenant, &dag.dag_id).await?;
+            let NextRun { interval, .. } = next_run(version, last, now).unwrap_or(next);
+            let end = interval.end.max(interval.start.after_ms(1));
+            Ok(NextRun { interval: DataInterval { end, ..interval }, ..next })
         }
-        Some(_) | None => next,
+        Some(_) | None => Ok(next),
     }
 }
 

@@ -141,7 +141,7 @@ pub async fn usage(db: &mut Session, tenant: &TenantId, now: Millis) -> Result<T
 }
 
 /// Tables whose rows carry a tenant and do not go with it by themselves. Work goes first: it fences what still runs.
-const EMPTIED: [&str; 17] = [
+const EMPTIED: [&str; 18] = [
     "DELETE FROM work WHERE tenant = $1",
     "DELETE FROM lane WHERE tenant = $1",
     "DELETE FROM dag_pool WHERE tenant = $1",
@@ -149,6 +149,7 @@ const EMPTIED: [&str; 17] = [
     "DELETE FROM xcom WHERE tenant = $1",
     "DELETE FROM log_chunk WHERE tenant = $1",
     "DELETE FROM task_try WHERE tenant = $1",
+    "DELETE FROM human_input WHERE tenant = $1",
     "DELETE FROM task_instance WHERE tenant = $1",
     "DELETE FROM expansion WHERE tenant = $1",
     "DELETE FROM dag_run_conf WHERE tenant = $1",

@@ -11,6 +11,7 @@ use flow_model::rest::dag_versions::DagVersion;
 use flow_model::rest::dag_warnings::DagWarning;
 use flow_model::rest::dags::{Dag, NextDagRun};
 use flow_model::rest::event_logs::EventLog;
+use flow_model::rest::human_input::HitlDetail;
 use flow_model::rest::import_errors::ImportError;
 use flow_model::rest::jobs::Job;
 use flow_model::rest::modules::{Module, ModuleVersion};
@@ -66,6 +67,7 @@ collections! {
     Dags { dags: Dag }
     Deadlines { deadlines: Deadline }
     EventLogs { event_logs: EventLog }
+    HitlDetails { hitl_details: HitlDetail }
     ImportErrors { import_errors: ImportError }
     IncomingGrants { asset_grants: IncomingGrant }
     Jobs { jobs: Job }

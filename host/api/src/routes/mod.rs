@@ -3,15 +3,16 @@
 mod asset_grants;
 mod assets;
 mod backfills;
+mod bulk;
 mod callbacks;
 mod collection;
-mod bulk;
 mod connections;
 mod dag_runs;
 mod dag_warnings;
 mod dags;
 mod event_logs;
 mod events;
+mod human_input;
 mod import_errors;
 mod jobs;
 mod login;
@@ -49,6 +50,7 @@ pub(crate) fn all() -> Routes {
         callbacks::routes(),
         wait::routes(),
         task_instances::routes(),
+        human_input::routes(),
         logs::routes(),
         xcoms::routes(),
         events::routes(),

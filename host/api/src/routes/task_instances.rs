@@ -1,19 +1,18 @@
 //! `…/taskInstances` and their tries, and clearing some of them.
 
 use axum::extract::State;
-use flow_model::ids::{DagId, RunId, TaskId};
 use flow_model::rest::batch::TaskInstancesBatch;
 use flow_model::rest::clearing::ClearTaskInstances;
 use flow_model::rest::task_instances::{TaskDependency, TaskInstance, TaskInstanceFilter, TaskInstancePatch, TaskTry};
 use flow_model::rest::{Dates, Scope};
 use flow_model::roles::Role;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::Routes;
 use super::collection::{TaskInstances, TaskTries};
-use super::paths::{DagPath, MapIndex, MapIndexQuery, RunsPath, TaskInstancePath, TryPath};
+use super::paths::{DagPath, MapIndexQuery, MappedPath, RunsPath, TaskInstancePath, TryPath};
 use crate::Api;
 use crate::access::Member;
 use crate::http::{Json, MaskQuery, PageQuery, Patch, Path, Problem, Queries, Query, within_limit};
@@ -31,32 +30,6 @@ pub(super) fn routes() -> Routes {
         .at_least(Role::Viewer, routes!(get_task_instance_tries))
         .at_least(Role::Viewer, routes!(get_task_instance_try))
         .at_least(Role::User, routes!(post_clear_task_instances))
-}
-
-#[derive(Deserialize, IntoParams)]
-struct MappedPath {
-    /// The DAG.
-    #[param(value_type = String)]
-    dag_id: DagId,
-    /// The run.
-    #[param(value_type = String)]
-    dag_run_id: RunId,
-    /// The task.
-    #[param(value_type = String)]
-    task_id: TaskId,
-    /// The index of a mapped instance; -1 for a task that is not mapped.
-    #[param(value_type = i64)]
-    map_index: MapIndex,
-}
-
-impl MappedPath {
-    fn run(&self) -> (&DagId, &RunId) {
-        (&self.dag_id, &self.dag_run_id)
-    }
-
-    fn instance(&self) -> (&TaskId, Option<u32>) {
-        (&self.task_id, self.map_index.0)
-    }
 }
 
 /// The task instances of one run or of many.

@@ -87,6 +87,9 @@ fn body(operation: &Operation, names: &Names) -> Value {
         | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}" => {
             json!({ "new_state": "failed" })
         }
+        "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/hitlDetails" => {
+            json!({ "chosen_options": ["yes"] })
+        }
         _ => panic!("{key} has a body: give an example of it here"),
     }
 }

@@ -12,6 +12,7 @@ use flow_store::task_instance::TaskKey;
 use flow_store::{Session, StoreError, run};
 
 use super::tell::Telling;
+use crate::awaited::Thing;
 use crate::engine::Engine;
 
 /// A task instance that has succeeded.
@@ -161,6 +162,9 @@ pub(crate) async fn record(
     if !aliases.is_empty() {
         event::add_aliases(db, &aliases).await?;
     }
+    engine
+        .awaited
+        .wake(updates.iter().map(|Update { asset, .. }| (asset.tenant.clone(), Thing::Asset(asset.name.clone()))));
     let told = Telling { engine, now, updates: &updates, numbers: &numbers };
     let awake = told.tell(db, &waiting).await?;
     if !awake.is_empty() {

@@ -133,7 +133,7 @@ const ORDER: Order = Order {
         by_nullable("responded_by_user_name", "h.responded_by"),
         by_nullable("rendered_map_index", "p.map_label"),
     ],
-    tie: "h.created_at, h.attempt",
+    tie: "h.created_at, p.run_key, p.task_index, p.map_index",
 };
 
 /// The questions of the runs in `scope` that match `filter`, oldest first unless the page says otherwise.

@@ -162,4 +162,25 @@ on_both! {
         house.clock.advance(Duration::from_secs(2));
         assert_eq!(handed(&house.next_one().await).len(), 2);
     }
+
+    async fn a_task_waits_for_an_event_after_its_runs_begin(db: TestStore) {
+        let house = House::open(db).await;
+        let wait = json!({"until": {"asset": "orders"}, "poke_interval_ms": 3_600_000});
+        let tasks = json!([
+            {"task_id": "w", "native": {"wait": wait}}, {"task_id": "t", "function": "f", "depends_on": ["w"]},
+        ]);
+        let waits = json!({"dag_id": "waits", "tasks": tasks});
+        house.accept(&house.ada, "m", &json!([producer("o", &["orders"]), waits])).await;
+        house.update("orders", None).await;
+        house.clock.advance(Duration::from_secs(1));
+        house.run("waits").await;
+        assert!(house.next().await.is_empty(), "what happened before does not count");
+        house.update("orders", None).await;
+        assert_eq!(house.play().await, ["waits"], "long before it would look again");
+        // The event of a task counts as well.
+        house.clock.advance(Duration::from_secs(1));
+        house.run("waits").await;
+        house.run("o").await;
+        assert_eq!(house.play().await, ["o", "waits"]);
+    }
 }
