@@ -3,9 +3,9 @@
 mod asset_grants;
 mod assets;
 mod backfills;
+mod bulk;
 mod callbacks;
 mod collection;
-mod bulk;
 mod connections;
 mod dag_runs;
 mod dag_warnings;

@@ -106,13 +106,15 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
         }
     };
     drop(worker);
-    let range = json!({ "dag_id": "alpha_dag", "from_date": "2020-01-01T00:00:00Z", "to_date": "2020-01-02T00:00:00Z" });
+    let range =
+        json!({ "dag_id": "alpha_dag", "from_date": "2020-01-01T00:00:00Z", "to_date": "2020-01-02T00:00:00Z" });
     let backfill = host.ask(ask("POST", "/api/v2/backfills").token(&admin).json(&range)).await.expect(200).json();
 
     let first = async |path: &str, list: &str, id: &str| {
         let answer = host.ask(ask("GET", path).token(&admin)).await.expect(200).json();
         answer[list][0][id].to_string()
-    };    let asset = first("/api/v2/assets", "assets", "id").await;
+    };
+    let asset = first("/api/v2/assets", "assets", "id").await;
     let grant = post(&format!("/api/v2/assets/{asset}/grants"), json!({ "to_tenant": "gamma" })).await;
     let known = [
         ("dag_id", "alpha_dag".to_owned()),
