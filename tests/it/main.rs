@@ -1,5 +1,6 @@
 //! End to end: the real binary in processes of its own, real components, over HTTP and by commands.
 
+mod aftermath;
 mod cli;
 mod contract;
 mod database;
@@ -7,6 +8,7 @@ mod full_disk;
 mod greedy;
 mod kill;
 mod limits;
+mod on_request;
 mod pipeline;
 mod remote_worker;
 mod shell;
