@@ -11,6 +11,8 @@ use flow_model::work::{ErrorClass, Work};
 use flow_test_support::{LEASE, Stage, TestStore, fails, on_both, open_broker, returns, spec, task_of};
 use serde_json::{Value, json};
 
+mod kept;
+
 use TaskInstanceState::{Queued, Running, Scheduled, Success};
 
 async fn pool<B: Broker>(stage: &Stage<B>, name: &str, slots: i64) {
