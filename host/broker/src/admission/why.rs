@@ -68,7 +68,8 @@ async fn upstream(db: &mut Session, version: &Version, key: TaskKey) -> Result<V
 
 /// The limits that leave no room for it.
 async fn limits(db: &mut Session, tenant: &TenantId, key: TaskKey) -> Result<Vec<TaskDependency>, StoreError> {
-    let rows = lane::load(db, tenant, &[LaneKey { run: key.run, task: key.task }]).await?;
+    let mut rows = lane::load(db, tenant, &[LaneKey { run: key.run, task: key.task }]).await?;
+    rows.sort_by(|a, b| a.limit.key.cmp(&b.limit.key));
     let mut ledger = Ledger::default();
     ledger.learn(db, tenant, rows.iter().map(|row| &row.limit.key)).await?;
     let lanes = ledger.lanes(rows);

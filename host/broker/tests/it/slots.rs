@@ -7,9 +7,11 @@ use flow_model::port::Broker;
 use flow_model::rest::dag_runs::{DagRunPatch, RunTarget};
 use flow_model::rest::pools::{Pool, PoolBody, PoolPatch};
 use flow_model::state::{RunState, TaskInstanceState};
-use flow_model::work::{ErrorClass, Work};
+use flow_model::work::{ErrorClass, Usage, Work};
 use flow_test_support::{LEASE, Stage, TestStore, fails, on_both, open_broker, returns, spec, task_of};
 use serde_json::{Value, json};
+
+mod kept;
 
 use TaskInstanceState::{Queued, Running, Scheduled, Success};
 
@@ -301,7 +303,7 @@ async fn two_nodes_never_give_away_the_same_slot() {
             async move {
                 broker.start(&work.grant).await.expect("the attempt counts");
                 let end = returns("1");
-                let report = flow_model::port::Report { end, usage: Default::default(), retry: None, map_label: None };
+                let report = flow_model::port::Report { end, usage: Usage::default(), retry: None, map_label: None };
                 broker.finish(&work.grant, report).await.expect("the attempt counts");
             }
         });

@@ -50,7 +50,8 @@ impl fmt::Display for Obstacle {
             Room::Slots(slots) => slots,
         };
         if self.is_for_ever() {
-            return write!(f, "it takes {} slots, and {} has {slots} in all", self.weight, Named(&self.key));
+            let takes = if self.weight == 1 { "1 slot".to_owned() } else { format!("{} slots", self.weight) };
+            return write!(f, "it takes {takes}, and {} has {slots} in all", Named(&self.key));
         }
         write!(f, "{} is used up: {} of {slots} taken", Named(&self.key), self.taken)
     }
