@@ -15,6 +15,7 @@ mod logs;
 mod modules;
 mod pools;
 mod profile;
+mod questions;
 mod runs;
 mod server;
 mod session;
@@ -66,7 +67,7 @@ pub(crate) enum ClientCommand {
     Dags(Group<dags::Dags>),
     /// Runs of DAGs: list, wait, cancel, run again
     Runs(Group<runs::Runs>),
-    /// Tasks of runs: states, tries, logs, run again
+    /// Tasks of runs: states, tries, logs, questions, run again
     Tasks(Group<tasks::Tasks>),
     /// Runs of a DAG for a range of dates
     Backfill(Group<backfill::Backfill>),

@@ -10,6 +10,7 @@ use flow_model::time::Millis;
 use super::call::{Call, at, instant};
 use super::listing::{List, Page};
 use super::logs::LogsArgs;
+use super::questions::Questions;
 use super::runs::RunArg;
 use super::session::{Session, Verb};
 use super::{input, logs, wait};
@@ -77,6 +78,9 @@ pub(crate) enum Tasks {
         after_help = "Examples:\n  flow-host tasks run etl clean --with-upstream --wait\n  flow-host tasks run etl report --conf '{\"day\": \"2026-01-31\"}'\nWith --wait the exit code is 0 if the run succeeded, 1 if it failed."
     )]
     Run(RunArgs),
+    /// What tasks ask people: list, answer
+    #[command(subcommand)]
+    Input(Questions),
     /// Show what a task instance logged
     #[command(
         after_help = "Examples:\n  flow-host tasks logs etl first clean\n  flow-host tasks logs etl first clean --try 1\n  flow-host tasks logs etl first clean --follow"
@@ -202,6 +206,7 @@ impl Verb for Tasks {
             }
             Self::Clear(args) => clear(session, args).await,
             Self::Run(args) => run_now(session, args).await,
+            Self::Input(verb) => verb.run(session).await,
             Self::Logs(args) => logs::show(session, args).await,
         }
     }
