@@ -85,7 +85,9 @@ impl LocalBroker {
         let row = plan.row(key).ok_or_else(absent)?;
         let Some((attempt, Waiting::Human { form, .. })) = open_question(row) else {
             let asked = view::human_input::get(&mut tx, &actor.tenant, key).await?;
-            return Err(asked.map_or_else(|| no_question(task), |asked| too_late(task, asked.question.response_received)));
+            return Err(
+                asked.map_or_else(|| no_question(task), |asked| too_late(task, asked.question.response_received))
+            );
         };
         let answered = accept(form, &actor.name, answer, plan.now)?;
         take(&mut plan, attempt, key, answered.clone())?;
@@ -147,12 +149,7 @@ pub(crate) fn take_defaults(plan: &mut Plan<'_>, attempt: AttemptId, key: TaskKe
 }
 
 /// Takes an answer: the task goes on with it, or it is the task's result.
-pub(crate) fn take(
-    plan: &mut Plan<'_>,
-    attempt: AttemptId,
-    key: TaskKey,
-    answered: Answered,
-) -> Result<(), Refusal> {
+pub(crate) fn take(plan: &mut Plan<'_>, attempt: AttemptId, key: TaskKey, answered: Answered) -> Result<(), Refusal> {
     let Some(Waiting::Human { form, resume_key, .. }) = plan.row(key).and_then(|task| task.wait.clone()) else {
         return Err(Refusal::NotInMemory(key.instance()));
     };

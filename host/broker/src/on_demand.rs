@@ -67,8 +67,6 @@ impl LocalBroker {
 fn refused(error: PartError) -> ServiceError {
     match error {
         PartError::UnknownTask(task) => ServiceError::not_found("task", task),
-        PartError::MappedOverOthers(_) | PartError::Graph(_) => {
-            ServiceError::invalid("task_id", error.to_string())
-        }
+        PartError::MappedOverOthers(_) | PartError::Graph(_) => ServiceError::invalid("task_id", error.to_string()),
     }
 }

@@ -90,8 +90,7 @@ impl Engine {
 
 /// Says of new runs whether they begin or wait: for their DAG to go on, or for others of it to end.
 pub(crate) async fn seat(db: &mut Session, runs: &mut [RunRow]) -> Result<RoomChanges, StoreError> {
-    let dags: BTreeSet<(TenantId, DagId)> =
-        runs.iter().map(|run| (run.tenant.clone(), run.dag_id.clone())).collect();
+    let dags: BTreeSet<(TenantId, DagId)> = runs.iter().map(|run| (run.tenant.clone(), run.dag_id.clone())).collect();
     let dags: Vec<(&TenantId, &DagId)> = dags.iter().map(|(tenant, dag)| (tenant, dag)).collect();
     let seats = dag::lock_seats(db, &dags).await?;
     let mut running: BTreeMap<(TenantId, DagId), u64> = run::running(db, &dags).await?.into_iter().collect();

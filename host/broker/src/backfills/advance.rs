@@ -112,11 +112,7 @@ impl Step<'_> {
     }
 
     /// Makes the run for a date; `None` if its id is taken.
-    async fn create(
-        &mut self,
-        db: &mut Session,
-        slot: &SlotRow,
-    ) -> Result<Option<RunKey>, StoreError> {
+    async fn create(&mut self, db: &mut Session, slot: &SlotRow) -> Result<Option<RunKey>, StoreError> {
         let date = slot.due.interval.start;
         let Ok(run_id) = backfill_run_id(date).parse::<RunId>() else { return Ok(None) };
         let new = NewRun {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use flow_model::advance::Returned;
+use flow_model::human_input;
 use flow_model::time::Millis;
 use flow_model::waiting::{self, Waiting};
 use flow_model::work::{AttemptEnd, DeferTrigger, ErrorClass, Failure};
-use flow_model::human_input;
 use flow_store::task_instance::{TaskKey, TaskRow};
 use serde_json::value::RawValue;
 
@@ -30,7 +30,9 @@ pub(super) fn accepted(plan: &Plan<'_>, key: TaskKey, end: &AttemptEnd) -> Attem
             }
             DeferTrigger::Guest { .. } => Ok(()),
         },
-        AttemptEnd::AwaitingInput { form, .. } => human_input::check(form).map_err(|why| format!("its question: {why}")),
+        AttemptEnd::AwaitingInput { form, .. } => {
+            human_input::check(form).map_err(|why| format!("its question: {why}"))
+        }
         AttemptEnd::Success { .. }
         | AttemptEnd::Branch { .. }
         | AttemptEnd::ShortCircuit { .. }

@@ -107,10 +107,9 @@ impl<'h> Steps<'h> {
         match &work.kind {
             WorkKind::Trigger { .. } => self.finish_look(&work, key, &finish.report.end),
             WorkKind::Task { .. } => return self.finish_task(work.attempt, key, &finish.report),
-            WorkKind::Wait { .. }
-            | WorkKind::Parse { .. }
-            | WorkKind::Timetable { .. }
-            | WorkKind::Callback { .. } => return Err(Refusal::Fenced),
+            WorkKind::Wait { .. } | WorkKind::Parse { .. } | WorkKind::Timetable { .. } | WorkKind::Callback { .. } => {
+                return Err(Refusal::Fenced);
+            }
         }
         Ok(())
     }

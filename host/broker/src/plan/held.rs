@@ -75,7 +75,9 @@ async fn is_latest(db: &mut Session, (row, version): (&RunRow, &Version), now: M
     let spec = version.graph.spec();
     let asks = spec.tasks.iter().any(|task| task.native == Some(Native::LatestOnly));
     match row.run_type {
-        RunType::Scheduled | RunType::Backfill if asks && spec.schedule.as_ref().is_some_and(|it| it.custom().is_some()) => {
+        RunType::Scheduled | RunType::Backfill
+            if asks && spec.schedule.as_ref().is_some_and(|it| it.custom().is_some()) =>
+        {
             let last = run::last_scheduled(db, &row.tenant, &row.dag_id).await?;
             Ok(last.is_none_or(|last| row.logical_date >= Some(last.start)))
         }

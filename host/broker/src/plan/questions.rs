@@ -17,10 +17,24 @@ pub(super) struct Questions {
 
 impl Questions {
     /// A task instance waits for a person from now on.
-    pub(super) fn ask(&mut self, tenant: &TenantId, attempt: AttemptId, (task, try_number): (&TaskRow, u32), now: Millis) {
+    pub(super) fn ask(
+        &mut self,
+        tenant: &TenantId,
+        attempt: AttemptId,
+        (task, try_number): (&TaskRow, u32),
+        now: Millis,
+    ) {
         if let Some(Waiting::Human { form, until, .. }) = &task.wait {
             let (tenant, form) = (tenant.clone(), (**form).clone());
-            self.asked.push(NewQuestion { attempt, tenant, task: task.key, try_number, form, asked_at: now, until: *until });
+            self.asked.push(NewQuestion {
+                attempt,
+                tenant,
+                task: task.key,
+                try_number,
+                form,
+                asked_at: now,
+                until: *until,
+            });
         }
     }
 

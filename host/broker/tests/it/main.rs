@@ -6,6 +6,7 @@ mod callbacks;
 mod changes;
 mod contract;
 mod deadlines;
+mod mapping;
 mod on_demand;
 mod reading;
 mod recovery;
