@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use flow_tests::{binary, component};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::shell;
@@ -264,8 +264,10 @@ fn the_commands_of_the_page_pass() {
 }
 
 #[test]
-fn a_schedule_does_not_begin_further_runs() {
+fn a_run_stands_for_its_logical_date() {
     let desk = Desk::with(&["timetable"]);
-    let shown = desk.passes(&["timetable.wasm", "timetable_weekly", "--logical-date", "2026-01-05"]);
-    assert_eq!((&shown["state"], &shown["logical_date"]), (&json!("success"), &json!("2026-01-05T00:00:00Z")));
+    let expected = r#"cover="2026-01-05/2026-01-05""#;
+    let given = ["--logical-date", "2026-01-05", "--expect", expected];
+    let shown = desk.passes(&[&["timetable.wasm", "timetable_weekly"], &given[..]].concat());
+    assert_eq!(shown["logical_date"], "2026-01-05T00:00:00Z");
 }

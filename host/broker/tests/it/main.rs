@@ -10,6 +10,7 @@ mod mapping;
 mod on_demand;
 mod reading;
 mod recovery;
+mod rehearsal;
 mod room;
 mod scheduling;
 mod slots;
