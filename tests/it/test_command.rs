@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use flow_tests::{binary, component};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::shell;
@@ -140,6 +140,18 @@ fn waits_and_retries_take_no_time() {
 }
 
 #[test]
+fn questions_are_answered() {
+    let desk = Desk::with(&["waiting"]);
+    let whole = r#"release={"chosen_options": ["publish"], "params_input": {"copies": 2}}"#;
+    let published = r#"publish="seen at look 3; job-1 ended; 2 copies""#;
+    let shown = desk.passes(&["waiting.wasm", "waiting", "--answer", whole, "--expect", published]);
+    assert!(shown["own_seconds"].as_f64().is_some_and(|own| own < HOUR), "{shown}");
+    desk.passes(&["waiting.wasm", "waiting", "--answer", "release=drop", "--expect-state", "publish=skipped"]);
+    let said = desk.fails(1, &["waiting.wasm", "waiting", "--answer", "release=burn"]);
+    assert!(said.contains("what --answer says is refused") && said.contains("\"burn\""), "{said}");
+}
+
+#[test]
 fn what_is_not_as_expected_is_said_and_written_down() {
     let desk = Desk::with(&["hello"]);
     let expected = ["--expect", r#"greet="Hello, <Bob>!""#, "--expect", "count_letters=8"];
@@ -197,7 +209,9 @@ fn each_mistake_is_named() {
     for (code, args, parts) in [
         (2, &["none.wasm", "x"][..], ["cannot read the component none.wasm", "cargo build --release"]),
         (2, &["waiting.wasm", "x"], ["`waiting` has no DAG `x`", "its DAGs are `follower`, `waiting`"]),
-        (2, &["waiting.wasm", "waiting", "--expect", "x=1"], ["no such task", "`pause`"]),
+        (2, &["waiting.wasm", "waiting", "--expect", "x=1"], ["no task `x`", "`pause`"]),
+        (2, &["waiting.wasm", "waiting", "--answer", "x=1"], ["no task `x`", "`release`"]),
+        (2, &["waiting.wasm", "waiting", "--answer", "release"], ["--answer", "TASK=OPTION"]),
         (2, &["waiting.wasm", "waiting", "--expect", "publish=text"], ["is not JSON", "'publish=\"text\"'"]),
         (2, &["waiting.wasm", "waiting", "--expect-state", "publish=done"], ["\"done\" is not a state", "skipped"]),
         (2, &["waiting.wasm", "waiting", "--conf", "[1]"], ["--conf is not a JSON object", "hint: "]),
@@ -233,7 +247,7 @@ fn commands(page: &str) -> Vec<String> {
 
 #[test]
 fn the_commands_of_the_page_pass() {
-    let desk = Desk::with(&["hello", "flaky", "etl", "retries"]);
+    let desk = Desk::with(&["hello", "flaky", "etl", "retries", "waiting"]);
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository");
     std::fs::copy(top.join("guest-examples/etl/conf.json"), desk.path("conf.json")).expect("it can be copied");
     let page = std::fs::read_to_string(top.join("docs/TESTING.md")).expect("the page is there");
@@ -250,8 +264,10 @@ fn the_commands_of_the_page_pass() {
 }
 
 #[test]
-fn a_schedule_does_not_begin_further_runs() {
+fn a_run_stands_for_its_logical_date() {
     let desk = Desk::with(&["timetable"]);
-    let shown = desk.passes(&["timetable.wasm", "timetable_weekly", "--logical-date", "2026-01-05"]);
-    assert_eq!((&shown["state"], &shown["logical_date"]), (&json!("success"), &json!("2026-01-05T00:00:00Z")));
+    let expected = r#"cover="2026-01-05/2026-01-05""#;
+    let given = ["--logical-date", "2026-01-05", "--expect", expected];
+    let shown = desk.passes(&[&["timetable.wasm", "timetable_weekly"], &given[..]].concat());
+    assert_eq!(shown["logical_date"], "2026-01-05T00:00:00Z");
 }

@@ -75,6 +75,8 @@ impl<'h> Plan<'h> {
     pub(crate) async fn write(mut self, db: &mut Session) -> Result<Written, StoreError> {
         let mut written = Written::default();
         let mut rows = Rows::default();
+        // First of all: what is returned is what the tasks behind it are mapped over, perhaps right now.
+        self.save_results(db).await?;
         for (key, run) in std::mem::take(&mut self.runs) {
             let PlannedRun { held, stored, row, progress } = run;
             let changes = progress.into_changes();
@@ -98,6 +100,16 @@ impl<'h> Plan<'h> {
         written.room.merge(std::mem::take(&mut aftermath.room));
         written.offers |= aftermath.write(db, self.engine, self.now).await?;
         Ok(written)
+    }
+
+    async fn save_results(&self, db: &mut Session) -> Result<(), StoreError> {
+        for (tenant, task) in &self.outdated_xcoms {
+            xcom::clear(db, tenant, task).await?;
+        }
+        if !self.xcoms.is_empty() {
+            xcom::put(db, &self.xcoms, self.now).await?;
+        }
+        Ok(())
     }
 
     async fn save(&mut self, db: &mut Session, rows: Rows) -> Result<Written, StoreError> {
@@ -124,12 +136,6 @@ impl<'h> Plan<'h> {
         }
         if !self.tries.is_empty() {
             task_try::insert(db, &self.tries).await?;
-        }
-        for (tenant, task) in &self.outdated_xcoms {
-            xcom::clear(db, tenant, task).await?;
-        }
-        if !self.xcoms.is_empty() {
-            xcom::put(db, &self.xcoms, self.now).await?;
         }
         Ok(Written {
             offers: self.offers.iter().any(|offer| offer.turn.is_some()),

@@ -7,6 +7,7 @@ use clap::Args;
 use flow_model::ids::{ConnectionId, DagId, PoolName, VariableKey};
 use flow_model::time::Millis;
 
+use super::answers;
 use super::expect::Expectation;
 use super::span::Span;
 use crate::client::instant;
@@ -82,6 +83,9 @@ pub(super) struct GivenArgs {
     /// A pool and its slots; pools that only the DAG names have as many as anybody wants
     #[arg(long = "pool", value_name = "NAME=SLOTS", value_parser = pair::<PoolName, i64>)]
     pub(super) pools: Vec<(PoolName, i64)>,
+    /// What a task's question is answered: an option, or a JSON object with all that an answer holds
+    #[arg(long, value_name = "TASK=OPTION", value_parser = answers::Given::parse)]
+    pub(super) answer: Vec<answers::Given>,
 }
 
 /// A name and what belongs to it.

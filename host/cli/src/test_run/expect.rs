@@ -72,7 +72,8 @@ impl fmt::Display for Expectation {
 }
 
 impl Which {
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Reads `TASK` or `TASK[2]`.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (name, map_index) = match text.strip_suffix(']').and_then(|text| text.split_once('[')) {
             Some((name, index)) => {
                 let index = index.parse().map_err(|_| format!("{index:?} is not the index of a mapped task"))?;
@@ -82,6 +83,11 @@ impl Which {
         };
         let task = name.parse().map_err(|error| format!("{error}"))?;
         Ok(Self { task, map_index })
+    }
+
+    /// Whether it is this task instance, or the task with all its instances.
+    pub(super) fn is(&self, (task, map_index): (&TaskId, Option<u32>)) -> bool {
+        self.task == *task && (self.map_index.is_none() || self.map_index == map_index)
     }
 }
 

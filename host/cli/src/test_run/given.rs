@@ -12,6 +12,7 @@ use flow_model::rest::variables::VariableBody;
 use flow_model::time::Millis;
 use serde_json::{Map, Value};
 
+use super::answers;
 use super::args::GivenArgs;
 use crate::client::{input, parse_connections, parse_variables};
 use crate::errors::Failure;
@@ -22,6 +23,8 @@ pub(super) struct Given {
     pub(super) conf: Option<JsonText>,
     /// The run's logical date.
     pub(super) logical_date: Option<Millis>,
+    /// What the run's questions are answered.
+    pub(super) answers: Vec<answers::Given>,
     /// The tenant's variables.
     pub(super) variables: Vec<VariableBody>,
     /// The tenant's connections.
@@ -33,7 +36,7 @@ pub(super) struct Given {
 impl Given {
     /// Reads what the arguments name.
     pub(super) fn read(args: GivenArgs) -> Result<Self> {
-        let GivenArgs { conf, logical_date, vars, vars_file, conns, conns_file, pools } = args;
+        let GivenArgs { conf, logical_date, vars, vars_file, conns, conns_file, pools, answer } = args;
         let mut variables = entries("variable", vars_file.as_deref())?;
         for (key, value) in vars {
             variables.insert(key.as_str().to_owned(), input::text(value)?.into());
@@ -49,6 +52,7 @@ impl Given {
         Ok(Self {
             conf: conf.map(|conf| input::object("--conf", conf)).transpose()?,
             logical_date,
+            answers: answer,
             variables: parse_variables(variables)?,
             connections: connections.collect::<Result<_, _>>()?,
             pools: pools.into_iter().map(pool).collect(),
@@ -88,6 +92,7 @@ mod tests {
             conns: vec![("db".parse().expect("an id"), "postgres://me:secret@db.example/sales".to_owned())],
             conns_file: None,
             pools: Vec::new(),
+            answer: Vec::new(),
         })
     }
 

@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow_broker::{LocalBroker, ServiceError};
+use flow_broker::{Actor, LocalBroker, ServiceError};
 use flow_model::call::{Call, CallError, Reply};
-use flow_model::ids::{AttemptId, DagId, RunId, TenantId};
+use flow_model::ids::{AttemptId, DagId, RunId};
 use flow_model::port::{Broker, BrokerError, ClaimRequest, Renewal, Report};
 use flow_model::time::Millis;
 use flow_model::work::{Grant, LogLine, Work};
 use tokio::sync::{Notify, watch};
 
+use super::answers::{Given, answer_one};
 use super::clock::SkippingClock;
 
 /// How often it looks while something runs, whatever is said to fall due.
@@ -30,7 +31,7 @@ const IN_VAIN: u32 = 5;
 const NEVER: Millis = Millis(i64::MAX);
 
 /// Why the run goes on no longer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
     /// It has ended.
     Ended,
@@ -38,18 +39,22 @@ pub(super) enum Ending {
     OutOfTime,
     /// It has taken all the real time that it may.
     TooSlow,
+    /// One of its questions does not take the answer that was given.
+    Refused(String),
     /// It waits for something that will not happen by itself.
     Stuck,
 }
 
 /// The run to bring to its end.
 pub(super) struct Course {
-    /// Whose it is.
-    pub(super) tenant: TenantId,
+    /// In whose name it goes on.
+    pub(super) actor: Actor,
     /// Its DAG.
     pub(super) dag: DagId,
     /// Its id.
     pub(super) run: RunId,
+    /// What its questions are answered.
+    pub(super) answers: Vec<Given>,
     /// Beyond which instant it is not followed.
     pub(super) until: Millis,
 }
@@ -107,11 +112,17 @@ impl Inner {
         drop(tokio::time::timeout(pause, self.back.notified()).await);
     }
 
-    /// Skips to what falls due next, or says that there is no point in going on.
-    async fn skip(&self, next: Option<Millis>, in_vain: &mut u32) -> Result<(), ServiceError> {
-        let Course { tenant, dag, run, until } = &self.course;
-        if self.broker.run(tenant, dag, run).await?.state.is_terminal() {
+    /// Does what people would, or skips to what falls due next, or says that there is no point in going on.
+    async fn go_on(&self, next: Option<Millis>, in_vain: &mut u32) -> Result<(), ServiceError> {
+        let Course { actor, dag, run, answers, until } = &self.course;
+        if self.broker.run(&actor.tenant, dag, run).await?.state.is_terminal() {
             self.stop(Ending::Ended).await;
+        }
+        match answer_one(&self.broker, actor, (dag, run), answers).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(ServiceError::Unavailable(reason)) => return Err(ServiceError::Unavailable(reason)),
+            Err(refused) => self.stop(Ending::Refused(refused.to_string())).await,
         }
         let now = self.clock.now();
         let next = match next.filter(|at| *at != NEVER) {
@@ -163,7 +174,7 @@ impl Broker for Hurried {
             if busy {
                 inner.rest(next).await;
             } else {
-                inner.skip(next, &mut in_vain).await.map_err(unavailable)?;
+                inner.go_on(next, &mut in_vain).await.map_err(unavailable)?;
             }
         }
     }

@@ -32,9 +32,10 @@ pub(super) async fn play(stage: &Stage, dag: &DagId, given: &Given, bounds: &Bou
     let run = triggered.map_err(|error| explain(&format!("DAG `{dag}` cannot be run"), &error))?;
     let (began, own_began) = (Instant::now(), stage.clock.now());
     let course = Course {
-        tenant: stage.actor.tenant.clone(),
+        actor: stage.actor.clone(),
         dag: dag.clone(),
         run: run.clone(),
+        answers: given.answers.clone(),
         until: own_began.after(bounds.own.0),
     };
     let (hurried, told) = Hurried::new(stage.broker.clone(), stage.clock.clone(), course);
@@ -59,7 +60,7 @@ pub(super) async fn play(stage: &Stage, dag: &DagId, given: &Given, bounds: &Bou
 /// Waits until the run goes on no longer.
 async fn ending(mut told: watch::Receiver<Option<Ending>>, at_most: Duration) -> Ending {
     match tokio::time::timeout(at_most, told.wait_for(Option::is_some)).await {
-        Ok(told) => told.ok().and_then(|ending| *ending).unwrap_or(Ending::Stuck),
+        Ok(told) => told.ok().and_then(|ending| ending.clone()).unwrap_or(Ending::Stuck),
         Err(_) => Ending::TooSlow,
     }
 }

@@ -47,11 +47,12 @@ fn surprise(expectation: &Expectation, outcome: &Outcome) -> Option<String> {
 }
 
 fn surprise_of_run(expected: RunState, outcome: &Outcome) -> Option<String> {
-    match outcome.ending {
+    match &outcome.ending {
         Ending::Ended if outcome.run.state == expected => None,
         Ending::Ended => Some(format!("it ended as {}{}", outcome.run.state, culprits(outcome))),
         Ending::OutOfTime => Some(format!("it took more of its own time than --max-time allows{}", waiting(outcome))),
         Ending::TooSlow => Some(format!("it took more real time than --max-real-time allows{}", waiting(outcome))),
+        Ending::Refused(why) => Some(format!("what --answer says is refused: {why}")),
         Ending::Stuck => Some(format!("nothing more happens in it by itself{}", waiting(outcome))),
     }
 }
@@ -78,10 +79,7 @@ fn named(lead: &str, outcome: &Outcome, is_one: impl Fn(TaskInstanceState) -> bo
 
 /// The task instances that an expectation is about.
 fn instances<'o>(which: &Which, outcome: &'o Outcome) -> Vec<&'o Played> {
-    let is_meant = |task: &&Played| {
-        *task.task() == which.task && which.map_index.is_none_or(|index| task.map_index() == Some(index))
-    };
-    outcome.tasks.iter().filter(is_meant).collect()
+    outcome.tasks.iter().filter(|task| which.is((task.task(), task.map_index()))).collect()
 }
 
 fn surprise_of_state(tasks: &[&Played], expected: TaskInstanceState) -> Option<String> {
