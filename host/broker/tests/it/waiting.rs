@@ -9,7 +9,7 @@ use flow_model::rest::dag_runs::{DagRunPatch, RunTarget, TriggerDagRun};
 use flow_model::state::{RunState, TaskInstanceState};
 use flow_model::time::Millis;
 use flow_model::work::{AttemptEnd, DeferTrigger, Deferral, ErrorClass, Job, Resume, TaskContext, Usage, Work};
-use flow_test_support::{LEASE, Stage, TestStore, fails, on_both, returns, spec, task_of};
+use flow_test_support::{LEASE, Stage, fails, on_both, returns, spec, task_of};
 use serde_json::{Value, json};
 
 use TaskInstanceState::{

@@ -6,15 +6,12 @@ use flow_model::ids::{DagId, RunId};
 use flow_model::rest::dag_runs::TriggerDagRun;
 use flow_model::rest::dags::DagPatch;
 use flow_model::time::Millis;
-use serde_json::Value;
 
 use super::call::{Call, at, instant};
 use super::listing::{List, Page};
-use super::runs::RUN;
 use super::session::{Session, Verb};
 use super::tasks::TASKS;
 use super::{input, runs, server, wait};
-use crate::errors::Failure;
 use crate::output::{Answer, Columns};
 
 const DAGS: List = List {
