@@ -266,7 +266,7 @@ fn the_commands_of_the_page_pass() {
 #[test]
 fn a_run_stands_for_its_logical_date() {
     let desk = Desk::with(&["timetable"]);
-    let expected = r#"cover="2026-01-05/2026-01-05""#;
+    let expected = r#"cover="2025-12-28/2026-01-04""#;
     let given = ["--logical-date", "2026-01-05", "--expect", expected];
     let shown = desk.passes(&[&["timetable.wasm", "timetable_weekly"], &given[..]].concat());
     assert_eq!(shown["logical_date"], "2026-01-05T00:00:00Z");

@@ -1,8 +1,6 @@
-//! Admission: what waits for slots begins as soon as there are some.
-//!
-//! A task instance under a limit becomes `scheduled`, and its lane waits. Whoever frees something of a limit, or brings
-//! somebody to wait for it, asks [`admit`] in the same transaction who may begin. Task instances under no limit never come
-//! here.
+//! Admission: what waits for slots begins as soon as there are some. A task instance under a limit becomes `scheduled`, and
+//! its lane waits. Whoever frees something of a limit, or brings somebody to wait for it, asks [`admit`] in the same
+//! transaction who may begin. Task instances under no limit never come here.
 //!
 //! Locks: first the runs that a transaction changes anyway, in the order of their keys; then each tenant's default pool, in
 //! the order of the tenants; then, without waiting for any of them, the runs of those who are admitted. A run that somebody

@@ -222,7 +222,7 @@ impl From<Undrafted> for ServiceError {
 }
 
 fn check_conf(spec: &DagSpec, body: &NewBackfill) -> Result<(), ServiceError> {
-    let conf = body.dag_run_conf.as_ref().map(|conf| conf.as_str());
+    let conf = body.dag_run_conf.as_ref().map(flow_model::rest::JsonText::as_str);
     if let Some(conf) = conf {
         check_object(conf, limit::XCOM)
             .map_err(|reason| ServiceError::invalid("dag_run_conf", format!("{reason}; give one JSON object")))?;

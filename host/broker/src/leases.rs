@@ -56,7 +56,7 @@ impl LocalBroker {
                 match row.kind {
                     WorkKind::Task { .. } | WorkKind::Trigger { .. } => lost.push(self.lose(row.attempt)),
                     WorkKind::Parse { .. } => {
-                        failed.extend(self.lose_parse(row.attempt).await.err().as_ref().map(Refusal::from))
+                        failed.extend(self.lose_parse(row.attempt).await.err().as_ref().map(Refusal::from));
                     }
                     WorkKind::Timetable { .. } => {
                         failed.extend(self.lose_timetable(row.attempt).await.err().as_ref().map(Refusal::from));

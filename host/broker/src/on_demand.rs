@@ -48,15 +48,14 @@ impl LocalBroker {
         dag::lock(&mut tx, tenant, dag).await?;
         let row = dag_version::find(&mut tx, tenant, whole.id).await?;
         let row = row.ok_or_else(|| inconsistent(format!("there is no version {}", whole.id)))?;
-        let id = match dag_version::of_part(&mut tx, (tenant, dag), row.number, &text).await? {
-            Some(known) => known.id,
-            None => {
-                let now = self.now();
-                let id = DagVersionId::mint(now, self.inner.random());
-                let new = VersionRow { id, part: Some(text), created_at: now, ..row };
-                dag_version::insert(&mut tx, &new).await?;
-                id
-            }
+        let id = if let Some(known) = dag_version::of_part(&mut tx, (tenant, dag), row.number, &text).await? {
+            known.id
+        } else {
+            let now = self.now();
+            let id = DagVersionId::mint(now, self.inner.random());
+            let new = VersionRow { id, part: Some(text), created_at: now, ..row };
+            dag_version::insert(&mut tx, &new).await?;
+            id
         };
         tx.commit().await?;
         let mut db = self.inner.store.read().await?;

@@ -131,7 +131,7 @@ impl LocalBroker {
         let scope = Scope { dag: Some(dag.clone()), run: Some(run_id.clone()), task: None };
         let all = PageRequest { limit: u32::MAX, ..PageRequest::default() };
         let page = self.task_instances(tenant, &scope, &TaskInstanceFilter::default(), &all).await?;
-        let is_wanted = |it: &TaskInstance| wanted.contains(&(&it.last_try.task_id, it.last_try.map_index.into()));
+        let is_wanted = |it: &TaskInstance| wanted.contains(&(&it.last_try.task_id, it.last_try.map_index));
         Ok(page.entries.into_iter().filter(is_wanted).collect())
     }
 }

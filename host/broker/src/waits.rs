@@ -24,7 +24,7 @@ use crate::plan::{Holding, Plan, Written};
 use crate::{human_input as answers, retries};
 
 /// How many waits one transaction looks at.
-const ROUND: usize = 256;
+const ROUND: u8 = 128;
 /// When a wait is looked at that nothing but an answer ends.
 const NEVER: Millis = Millis(i64::MAX);
 
@@ -70,16 +70,16 @@ pub(crate) fn is_claimed(kind: &WorkKind) -> bool {
 impl LocalBroker {
     /// Looks at the waits that are due, and at those for which something has happened.
     pub(crate) async fn look_at_waits(&self, now: Millis) -> Result<(), StoreError> {
-        for woken in self.inner.engine.awaited.take_woken().chunks(ROUND) {
+        for woken in self.inner.engine.awaited.take_woken().chunks(ROUND.into()) {
             self.look_round(woken, now).await?;
         }
         loop {
-            let due = work::due_waits(&mut self.inner.store.read().await?, now, ROUND as u32).await?;
+            let due = work::due_waits(&mut self.inner.store.read().await?, now, ROUND.into()).await?;
             let attempts: Vec<AttemptId> = due.iter().map(|row| row.attempt).collect();
             if !attempts.is_empty() {
                 self.look_round(&attempts, now).await?;
             }
-            if attempts.len() < ROUND {
+            if attempts.len() < usize::from(ROUND) {
                 return Ok(());
             }
         }

@@ -1,14 +1,10 @@
 //! How a run goes on: who is counted when something ends, who is released, who ends without running, when the run is over.
 //!
-//! [`Progress`] is the part of one run that is in memory. Whoever holds the run's lock makes one, hands in the rows that an
-//! event concerns, lets the event happen, and calls [`Progress::settle`]. That follows every end to the task instances behind
-//! it until nothing more follows, or says which rows it [needs](Wanted) to go on; the caller loads them, hands them in and
-//! calls again. At last [`Progress::into_changes`] says what to write. Nothing here does IO, and nothing looks at more than
-//! what an end touches: the edges that leave it. A mapped task's instances share one row, its [`Expansion`], so that a join of
-//! thousands costs one counter per end.
-//!
-//! The order in which task instances end changes nothing in what they all come to, with one exception that lies in its
-//! nature: what has not ended when a task fails in a DAG with `fail_fast`.
+//! Whoever holds a run's lock makes a [`Progress`], hands in the rows that an event concerns, lets it happen, and calls
+//! [`Progress::settle`], which follows every end to those behind it or says which rows it [needs](Wanted) to go on. At last
+//! [`Progress::into_changes`] says what to write. Nothing here does IO or looks at more than the edges that leave an end. A
+//! mapped task's instances share one row, its [`Expansion`], so that a join of thousands costs one counter per end. The order
+//! of ends changes nothing in what they come to, but for what has not ended when a task fails in a DAG with `fail_fast`.
 
 mod arrive;
 mod changes;

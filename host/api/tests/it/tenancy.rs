@@ -49,15 +49,16 @@ fn body(operation: &Operation, names: &Names) -> Value {
         "POST /pools" => json!({ "name": "new", "slots": 1 }),
         "PATCH /pools/{pool_name}" => json!({ "slots": 9 }),
         "PATCH /variables" => {
-            taking(json!({ "key": names.get("variable_key"), "value": "taken" }), names.get("variable_key"))
+            taking(&json!({ "key": names.get("variable_key"), "value": "taken" }), names.get("variable_key"))
         }
         "PATCH /connections" => {
             let host = json!({ "connection_id": names.get("connection_id"), "host": "taken" });
-            taking(host, names.get("connection_id"))
+            taking(&host, names.get("connection_id"))
         }
-        "PATCH /pools" => taking(json!({ "name": names.get("pool_name"), "slots": 9 }), names.get("pool_name")),
-        "POST /dags/~/dagRuns/list" => json!({ "dag_ids": [names.get("dag_id")] }),
-        "POST /dags/~/dagRuns/~/taskInstances/list" => json!({ "dag_ids": [names.get("dag_id")] }),
+        "PATCH /pools" => taking(&json!({ "name": names.get("pool_name"), "slots": 9 }), names.get("pool_name")),
+        "POST /dags/~/dagRuns/list" | "POST /dags/~/dagRuns/~/taskInstances/list" => {
+            json!({ "dag_ids": [names.get("dag_id")] })
+        }
         "POST /assets/events" => json!({ "asset_id": names.get("asset_id").parse::<i64>().expect("a number") }),
         "POST /assets/{asset_id}/materialize" => json!({}),
         "POST /assets/{asset_id}/grants" => json!({ "to_tenant": "beta" }),
@@ -95,7 +96,7 @@ fn body(operation: &Operation, names: &Names) -> Value {
 }
 
 /// A bulk request that changes and deletes what is another's.
-fn taking(change: Value, name: &str) -> Value {
+fn taking(change: &Value, name: &str) -> Value {
     json!({ "actions": [
         { "action": "update", "entities": [change] },
         { "action": "delete", "entities": [name], "action_on_non_existence": "skip" },

@@ -43,7 +43,7 @@ impl LocalBroker {
             asset: asset.parse()?,
             alias: said.alias.map(|alias| alias.parse::<AssetName>()).transpose()?,
             partition_key: said.partition_key.map(|key| key.parse::<PartitionKey>()).transpose()?,
-            extra: said.extra.map(checked_extra).transpose()?.unwrap_or_default(),
+            extra: said.extra.as_deref().map(checked_extra).transpose()?.unwrap_or_default(),
         };
         let (tenant, attempt) = (&claims.tenant, claims.attempt);
         let mut tx = self.inner.store.begin("assets.emit").await?;
@@ -111,9 +111,9 @@ async fn named(db: &mut Session, claims: &AttemptClaims, asset: &AssetName) -> R
 }
 
 /// What belongs to an event: one JSON object.
-pub(super) fn checked_extra(text: String) -> Result<Map<String, Value>, ServiceError> {
-    match check_object(&text, limit::VALUE) {
-        Ok(()) => serde_json::from_str(&text).map_err(|error| ServiceError::invalid("extra", error.to_string())),
+pub(super) fn checked_extra(text: &str) -> Result<Map<String, Value>, ServiceError> {
+    match check_object(text, limit::VALUE) {
+        Ok(()) => serde_json::from_str(text).map_err(|error| ServiceError::invalid("extra", error.to_string())),
         Err(NotJson::TooLarge(limit)) => Err(ServiceError::TooLarge { what: "extra".to_owned(), limit }),
         Err(reason @ (NotJson::Malformed(_) | NotJson::TooDeep | NotJson::NotAnObject)) => {
             Err(ServiceError::invalid("extra", format!("{reason}; give one JSON object")))

@@ -20,9 +20,14 @@ pub(crate) struct Registration {
 struct DagAssets {
     dag: DagId,
     references: BTreeSet<Reference>,
-    /// How it deals with partitions, if it waits for assets at all.
-    waits: Option<Option<String>>,
+    waits: Option<Waits>,
     catchup: bool,
+}
+
+/// How a DAG waits for assets.
+struct Waits {
+    /// What it makes of partitions, as JSON, if it cares about them.
+    partitions: Option<String>,
 }
 
 impl Registration {
@@ -33,7 +38,7 @@ impl Registration {
             dag: spec.dag_id.clone(),
             references: asset::references(spec),
             waits: asset::condition(spec.schedule.as_ref())
-                .map(|(_, partitions)| partitions.map(|partitions| serde_json::json!(partitions).to_string())),
+                .map(|(_, partitions)| Waits { partitions: partitions.map(|it| serde_json::json!(it).to_string()) }),
             catchup: spec.catchup,
         });
         Self { dags: dags.collect(), claims }
@@ -68,7 +73,7 @@ impl Registration {
         store::activate(db, tenant).await?;
         for of_dag in &self.dags {
             match &of_dag.waits {
-                Some(partitions) => {
+                Some(Waits { partitions }) => {
                     let partitions = partitions.as_deref();
                     let announced = Announced { dag: &of_dag.dag, partitions, catchup: of_dag.catchup };
                     consumer::announce(db, tenant, &announced, now).await?;

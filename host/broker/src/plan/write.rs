@@ -87,7 +87,7 @@ impl<'h> Plan<'h> {
             if !changes.past.is_empty() {
                 written.past.insert((row.tenant.clone(), row.dag_id.clone()));
             }
-            let after = self.collect(held, row, changes, &items, &mut rows);
+            let after = self.collect(held, &row, changes, &items, &mut rows);
             if after != stored {
                 rows.runs.push(after);
             }
@@ -146,7 +146,7 @@ impl<'h> Plan<'h> {
     }
 
     /// What came of one run, as rows.
-    fn collect(&mut self, held: &'h Held, before: RunRow, changes: Changes, items: &Items, rows: &mut Rows) -> RunRow {
+    fn collect(&mut self, held: &'h Held, before: &RunRow, changes: Changes, items: &Items, rows: &mut Rows) -> RunRow {
         let (key, tenant, graph) = (before.key, &before.tenant, &held.version.graph);
         let mut nodes: BTreeMap<_, Node> = changes.changed.into_iter().collect();
         let mut new: BTreeMap<_, TaskRow> =
@@ -164,15 +164,15 @@ impl<'h> Plan<'h> {
             record::keep(row, step, graph, self.now);
             let row = row.clone();
             if !changes.marked.contains(&step.at) {
-                self.assets.step(&before, &held.version, step);
+                self.assets.step(before, &held.version, step);
             }
-            self.aftermath.step(self.engine, (&before, held), &row, step);
+            self.aftermath.step(self.engine, (before, held), &row, step);
             self.tries.extend(past);
             self.queue(held, &row, step);
             let standings = (Standing::of(step.from.state()), Standing::of(step.to.state()));
-            self.lanes.step((&before, &held.version, held.counted), step.at.task, standings);
+            self.lanes.step((before, &held.version, held.counted), step.at.task, standings);
             if self.engine.events.watched() {
-                self.events.push((tenant.clone(), record::task_event(&before, graph, step, self.now)));
+                self.events.push((tenant.clone(), record::task_event(before, graph, step, self.now)));
             }
         }
         for (at, reason) in changes.reasons {
@@ -209,7 +209,7 @@ impl<'h> Plan<'h> {
             tenant: tenant.clone(),
             facts,
         }));
-        let after = advanced(&before, held, &changes.run, changes.is_held, self.now);
+        let after = advanced(before, held, &changes.run, changes.is_held, self.now);
         self.aftermath.run(self.engine, held, &after);
         if after.state != held.row.state && self.engine.events.watched() {
             self.events.push((tenant.clone(), record::run_event(&after, self.now)));

@@ -28,7 +28,7 @@ fn producer(id: &str, outlets: &[&str]) -> Value {
 }
 
 /// A DAG of one task that runs when `expression` holds.
-fn consumer(id: &str, expression: Value) -> Value {
+fn consumer(id: &str, expression: &Value) -> Value {
     json!({"dag_id": id, "schedule": {"assets": {"expression": expression}}, "tasks": [{"task_id": "use", "function": "f"}]})
 }
 

@@ -62,7 +62,7 @@ impl House {
     ) -> Result<Upload, UploadError> {
         let name: ModuleName = name.parse().expect("a module's name");
         tokio::select! {
-            uploaded = self.broker.upload_module(actor, &name, bytes.into()) => uploaded,
+            uploaded = Box::pin(self.broker.upload_module(actor, &name, bytes.into())) => uploaded,
             () = self.parse_for_ever() => unreachable!("the worker does not stop"),
         }
     }

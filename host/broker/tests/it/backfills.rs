@@ -30,7 +30,7 @@ fn run_of(day: u32) -> RunId {
 }
 
 /// A DAG that runs every day from the end of the year on.
-fn daily(id: &str, more: Value) -> flow_model::dag::DagSpec {
+fn daily(id: &str, more: &Value) -> flow_model::dag::DagSpec {
     let mut dag = json!({
         "dag_id": id, "start_date": "2026-06-01T00:00:00Z", "schedule": {"cron": {"expression": "@daily"}},
         "tasks": [{"task_id": "t", "function": "f"}],
@@ -84,7 +84,7 @@ fn refusal(error: &ServiceError) -> String {
 on_both! {
     async fn runs_are_made_as_others_end(db: TestStore) {
         let stage = Stage::open(db).await;
-        let dag = stage.know(daily("d", json!({"params": {"n": {"value": 1}}}))).await;
+        let dag = stage.know(daily("d", &json!({"params": {"n": {"value": 1}}}))).await;
         let conf = flow_model::rest::JsonText::new(r#"{"n": 2}"#.to_owned()).expect("JSON");
         let body = NewBackfill { max_active_runs: 2, dag_run_conf: Some(conf), ..backfill(&dag, 1, 5) };
         let id = begin(&stage, body).await.id;
@@ -114,7 +114,7 @@ on_both! {
             (Reprocess::Failed, vec![day(2)]),
             (Reprocess::Completed, vec![day(1), day(2)]),
         ] {
-            let dag = stage.know(daily(reprocess.as_str(), json!({}))).await;
+            let dag = stage.know(daily(reprocess.as_str(), &json!({}))).await;
             let of_day = |of| TriggerDagRun { logical_date: Some(day(of)), ..TriggerDagRun::default() };
             for (of, end) in [(1, returns("1")), (2, fails(ErrorClass::Fatal))] {
                 stage.trigger_with(&dag, of_day(of)).await;
@@ -137,7 +137,7 @@ on_both! {
 
     async fn it_can_begin_with_the_last(db: TestStore) {
         let stage = Stage::open(db).await;
-        let dag = stage.know(daily("d", json!({}))).await;
+        let dag = stage.know(daily("d", &json!({}))).await;
         begin(&stage, NewBackfill { run_backwards: true, max_active_runs: 1, ..backfill(&dag, 1, 3) }).await;
         for _ in 0..3 {
             stage.play_all(|_| returns("1")).await;
@@ -148,7 +148,7 @@ on_both! {
 
     async fn it_can_be_paused_and_cancelled(db: TestStore) {
         let stage = Stage::open(db).await;
-        let dag = stage.know(daily("d", json!({}))).await;
+        let dag = stage.know(daily("d", &json!({}))).await;
         let admin = stage.admin();
         let id = begin(&stage, NewBackfill { max_active_runs: 1, ..backfill(&dag, 1, 9) }).await.id;
         stage.local.pause_backfill(&admin, id, true).await.expect("it can be paused");
@@ -171,7 +171,7 @@ on_both! {
 
     async fn it_waits_while_its_dag_is_paused(db: TestStore) {
         let stage = Stage::open(db).await;
-        let dag = stage.know(daily("d", json!({}))).await;
+        let dag = stage.know(daily("d", &json!({}))).await;
         let patch = |is_paused| DagPatch { is_paused };
         stage.local.patch_dag(&stage.admin(), &dag, patch(true)).await.expect("it can be paused");
         let id = begin(&stage, backfill(&dag, 1, 2)).await.id;
@@ -183,9 +183,9 @@ on_both! {
 
     async fn what_cannot_be_backfilled_is_refused(db: TestStore) {
         let stage = Stage::open(db).await;
-        let dag = stage.know(daily("d", json!({"params": {"n": {"value": 1, "schema": {"type": "integer"}}}}))).await;
+        let dag = stage.know(daily("d", &json!({"params": {"n": {"value": 1, "schema": {"type": "integer"}}}}))).await;
         let past = json!({"tasks": [{"task_id": "t", "function": "f", "depends_on_past": true}]});
-        let past = stage.know(daily("past", past)).await;
+        let past = stage.know(daily("past", &past)).await;
         let never = stage.know(spec(json!({"dag_id": "never", "tasks": [{"task_id": "t", "function": "f"}]}))).await;
         let conf = flow_model::rest::JsonText::new(r#"{"n": "x"}"#.to_owned()).expect("JSON");
         let begun = backfill(&dag, 1, 2);
@@ -214,7 +214,7 @@ on_both! {
 
     async fn backfills_do_not_hold_up_other_runs(db: TestStore) {
         let stage = Stage::open(db).await;
-        let dag = stage.know(daily("d", json!({}))).await;
+        let dag = stage.know(daily("d", &json!({}))).await;
         begin(&stage, backfill(&dag, 1, 10)).await;
         let other = stage.know(spec(json!({"dag_id": "other", "tasks": [{"task_id": "other", "function": "f"}]}))).await;
         stage.trigger(&other).await;
@@ -227,10 +227,10 @@ on_both! {
         let task = |inlets: &[&str], outlets: &[&str]| {
             json!({"tasks": [{"task_id": "t", "function": "f", "inlets": inlets, "outlets": outlets}]})
         };
-        let raw = stage.know(daily("raw", task(&[], &["a"]))).await;
-        let clean = stage.know(daily("clean", task(&["a"], &["b"]))).await;
-        let report = stage.know(daily("report", task(&["a", "b"], &[]))).await;
-        stage.know(daily("other", task(&["z"], &[]))).await;
+        let raw = stage.know(daily("raw", &task(&[], &["a"]))).await;
+        let clean = stage.know(daily("clean", &task(&["a"], &["b"]))).await;
+        let report = stage.know(daily("report", &task(&["a", "b"], &[]))).await;
+        stage.know(daily("other", &task(&["z"], &[]))).await;
         let body = NewBackfill { downstream: true, ..backfill(&raw, 1, 2) };
         let planned = stage.local.rehearse_backfill(&stage.tenant, &body).await.expect("a rehearsal").entries;
         let dags: Vec<&str> = planned.iter().map(|run| run.dag_id.as_str()).collect();

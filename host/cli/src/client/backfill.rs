@@ -84,6 +84,7 @@ pub(crate) struct ListArgs {
 
 /// What to make.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct CreateArgs {
     /// The DAG's id
     #[arg(value_name = "DAG")]

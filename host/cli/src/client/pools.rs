@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_mistake_is_named_before_anything_is_sent() {
         for (name, entry) in [("../x", json!({"slots": 1})), ("p", json!(5)), ("p", json!({"slots": 1, "slot": 2}))] {
-            let error = parse(Map::from_iter([(name.to_owned(), entry)])).err().expect("it is no pool");
+            let error = parse(Map::from_iter([(name.to_owned(), entry)])).expect_err("it is no pool");
             assert!(error.to_string().contains(name), "{error}");
         }
     }

@@ -96,7 +96,7 @@ impl Host {
     fn keep_time(&mut self, broker: LocalBroker) {
         let shutdown = self.shutdown.clone();
         self.loops.spawn(async move {
-            shutdown.run_until_cancelled(broker.keep_time()).await;
+            shutdown.run_until_cancelled(Box::pin(broker.keep_time())).await;
             Ok(())
         });
     }

@@ -95,7 +95,7 @@ impl Test {
         self.check_dag(&module.dags)?;
         self.check_tasks(&stage.tasks(&self.dag).await?)?;
         stage.release(&module.dags).await?;
-        play::play(stage, &self.dag, &self.given, &self.bounds).await
+        Box::pin(play::play(stage, &self.dag, &self.given, &self.bounds)).await
     }
 
     fn show(&self, outcome: &Outcome) -> Result<()> {

@@ -117,7 +117,7 @@ mod tests {
         text.parse().expect("a name")
     }
 
-    fn emission(asset: &str, alias: Option<&str>, key: Option<&str>, extra: Value) -> Emission {
+    fn emission(asset: &str, alias: Option<&str>, key: Option<&str>, extra: &Value) -> Emission {
         Emission {
             asset: name(asset),
             alias: alias.map(name),
@@ -150,9 +150,9 @@ mod tests {
     #[test]
     fn what_is_said_of_an_outlet_goes_into_its_event() {
         let said = [
-            emission("prices", None, None, json!({"a": 1, "b": 1})),
-            emission("prices", None, None, json!({"b": 2})),
-            emission("other", None, None, json!({})),
+            emission("prices", None, None, &json!({"a": 1, "b": 1})),
+            emission("prices", None, None, &json!({"b": 2})),
+            emission("other", None, None, &json!({})),
         ];
         assert_eq!(shown(&said, None), [r#"prices/@ {"a":1,"b":2}"#, "other/@ {}", "orders/@ {}"]);
     }
@@ -160,9 +160,9 @@ mod tests {
     #[test]
     fn each_part_of_an_asset_has_an_event_of_its_own() {
         let said = [
-            emission("orders", None, Some("eu"), json!({"rows": 1})),
-            emission("orders", None, Some("us"), json!({})),
-            emission("orders", None, Some("eu"), json!({"late": true})),
+            emission("orders", None, Some("eu"), &json!({"rows": 1})),
+            emission("orders", None, Some("us"), &json!({})),
+            emission("orders", None, Some("eu"), &json!({"late": true})),
         ];
         let expected = [r#"orders/@eu {"rows":1,"late":true}"#, "orders/@us {}", "prices/@all {}"];
         let mut found = shown(&said, Some("all"));
@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn an_alias_has_an_event_for_whatever_differs() {
         let said = [
-            emission("new", Some("late"), None, json!({"n": 1})),
-            emission("new", Some("later"), None, json!({"n": 1})),
-            emission("new", Some("late"), None, json!({"n": 2})),
+            emission("new", Some("late"), None, &json!({"n": 1})),
+            emission("new", Some("later"), None, &json!({"n": 1})),
+            emission("new", Some("late"), None, &json!({"n": 2})),
         ];
         let expected = [r#"new/late+later@ {"n":1}"#, r#"new/late@ {"n":2}"#, "orders/@ {}", "prices/@ {}"];
         assert_eq!(shown(&said, None), expected);

@@ -1,7 +1,9 @@
+//! What a question may say, and what may answer it.
+
 use super::*;
 use serde_json::json;
 
-fn form(json: Value) -> HumanInputSpec {
+fn form(json: &Value) -> HumanInputSpec {
     let mut whole = json!({"subject": "Well?", "options": ["yes", "no"]});
     for (key, value) in json.as_object().expect("an object") {
         whole[key] = value.clone();
@@ -17,7 +19,7 @@ fn answer(options: &[&str], params: Value) -> Answer {
 #[test]
 fn a_question_makes_sense_or_is_refused() {
     let whole = json!({"multiple": true, "defaults": ["no", "yes"], "params": {"copies": {"value": 1}}});
-    assert_eq!(check(&form(whole)), Ok(()));
+    assert_eq!(check(&form(&whole)), Ok(()));
     for (json, begin) in [
         (json!({"subject": ""}), "its subject is empty"),
         (json!({"body": "\0"}), "its body"),
@@ -33,7 +35,7 @@ fn a_question_makes_sense_or_is_refused() {
         (json!({"defaults": ["maybe"]}), "its defaults cannot be an answer: chosen_options has \"maybe\""),
         (json!({"defaults": ["yes", "no"]}), "its defaults cannot be an answer: chosen_options has several"),
     ] {
-        let message = check(&form(json.clone())).expect_err("it is refused");
+        let message = check(&form(&json)).expect_err("it is refused");
         assert!(message.starts_with(begin), "{json}: {message}");
     }
 }
@@ -41,7 +43,7 @@ fn a_question_makes_sense_or_is_refused() {
 #[test]
 fn an_answer_fits_its_question_or_is_refused() {
     let fields = json!({"copies": {"value": 1, "schema": {"type": "integer", "minimum": 1}}, "why": {"value": null}});
-    let one = form(json!({"assigned_users": ["ada", "grace"], "params": fields}));
+    let one = form(&json!({"assigned_users": ["ada", "grace"], "params": fields}));
     for (user, answer, expected) in [
         ("bob", answer(&["yes"], json!({})), "users \"ada\", \"grace\" are asked, and nobody else may answer"),
         ("ada", answer(&[], json!({})), "chosen_options is empty; choose one of \"yes\", \"no\""),
@@ -76,15 +78,15 @@ fn an_answer_decides_what_follows() {
         let given = accept(form, "ada", answer(options, json!({})), Millis(0)).expect("it fits");
         (outcome(form, &given), serde_json::to_string(&given).ok())
     };
-    let (end, value) = take(&form(json!({})), &["no"]);
+    let (end, value) = take(&form(&json!({})), &["no"]);
     assert_eq!(end, AttemptEnd::Success { value });
-    let (end, value) = take(&form(json!({"approval": true})), &["yes"]);
+    let (end, value) = take(&form(&json!({"approval": true})), &["yes"]);
     assert_eq!(end, AttemptEnd::Success { value });
-    let (end, value) = take(&form(json!({"approval": true})), &["no"]);
+    let (end, value) = take(&form(&json!({"approval": true})), &["no"]);
     assert_eq!(end, AttemptEnd::ShortCircuit { value });
-    let (end, value) = take(&form(json!({"branch": true, "multiple": true})), &["no", "yes"]);
+    let (end, value) = take(&form(&json!({"branch": true, "multiple": true})), &["no", "yes"]);
     assert_eq!(end, AttemptEnd::Branch { follow: vec!["no".to_owned(), "yes".to_owned()], value });
-    let asked = form(json!({"defaults": ["no"], "params": {"copies": {"value": 2}}}));
+    let asked = form(&json!({"defaults": ["no"], "params": {"copies": {"value": 2}}}));
     let given = by_default(&asked, Millis(0));
     assert_eq!(given.chosen_options, ["no"]);
     assert_eq!((given.params_input["copies"].clone(), given.responded_by_user), (json!(2), None));

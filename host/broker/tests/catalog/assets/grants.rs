@@ -41,11 +41,11 @@ on_both! {
     async fn an_accepted_asset_triggers_under_the_name_that_the_receiver_chose(db: TestStore) {
         let (house, orders) = owner(db).await;
         let grant = offer(&house, orders).await;
-        house.accept(&house.eve, "m", &json!([consumer("c", named("acme/orders"))])).await;
+        house.accept(&house.eve, "m", &json!([consumer("c", &named("acme/orders"))])).await;
         house.update("orders", None).await;
         assert!(house.next().await.is_empty(), "an offer alone shares nothing");
         let accepted = accept(&house, grant, None).await.expect("it is offered");
-        assert_eq!(accepted.local_name.as_ref().map(|name| name.as_str()), Some("acme/orders"));
+        assert_eq!(accepted.local_name.as_ref().map(flow_model::ids::AssetName::as_str), Some("acme/orders"));
         house.run("o").await;
         let make = house.next_one().await;
         house.broker.start(&make.grant).await.expect("the attempt counts");

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{consumer, dag, handed, named, producer};
 use crate::house::House;
 
-fn partitioned(id: &str, expression: Value, partitions: Value) -> Value {
+fn partitioned(id: &str, expression: &Value, partitions: Value) -> Value {
     let mut dag = consumer(id, expression);
     dag["schedule"]["assets"]["partitions"] = partitions;
     dag
@@ -28,7 +28,7 @@ async fn keys(house: &House, id: &str) -> Vec<String> {
 on_both! {
     async fn each_partition_has_a_run(db: TestStore) {
         let house = House::open(db).await;
-        let dags = json!([producer("o", &["orders"]), partitioned("c", named("orders"), json!({})), consumer("whole", named("orders"))]);
+        let dags = json!([producer("o", &["orders"]), partitioned("c", &named("orders"), json!({})), consumer("whole", &named("orders"))]);
         house.accept(&house.ada, "m", &dags).await;
         house.update("orders", Some("eu")).await;
         house.update("orders", Some("us")).await;
@@ -48,7 +48,7 @@ on_both! {
             "upstream": {"start_of": {"period": "week", "input_format": "%Y-%m-%d"}},
             "window": {"week": "forward"}, "wait": {"minimum_count": -5},
         }}});
-        house.accept(&house.ada, "m", &json!([producer("o", &["orders"]), partitioned("c", named("orders"), weekly)])).await;
+        house.accept(&house.ada, "m", &json!([producer("o", &["orders"]), partitioned("c", &named("orders"), weekly)])).await;
         house.update("orders", Some("2024-03-12")).await;
         house.update("orders", Some("2024-03-19")).await;
         assert!(house.next().await.is_empty(), "two weeks have begun");
@@ -63,7 +63,7 @@ on_both! {
         let daily = json!({"mapper": {"fan_out": {
             "upstream": {"start_of": {"period": "week", "input_format": "%Y-%m-%d"}}, "window": {"week": "forward"},
         }}});
-        let mut few = partitioned("c", named("orders"), daily);
+        let mut few = partitioned("c", &named("orders"), daily);
         few["max_active_runs"] = json!(5);
         house.accept(&house.ada, "m", &json!([producer("o", &["orders"]), few])).await;
         house.update("orders", Some("2024-03-12")).await;
@@ -79,19 +79,19 @@ on_both! {
 
     async fn a_run_hands_its_partition_on(db: TestStore) {
         let house = House::open(db).await;
-        house.accept(&house.ada, "m", &json!([producer("o", &["orders"]), partitioned("c", named("orders"), json!({}))])).await;
+        house.accept(&house.ada, "m", &json!([producer("o", &["orders"]), partitioned("c", &named("orders"), json!({}))])).await;
         let body = TriggerDagRun { partition_key: Some("eu".parse().expect("a key")), ..TriggerDagRun::default() };
         house.broker.start_run(&house.ada, &dag("o"), body).await.expect("a run");
         assert_eq!(house.play().await, ["o", "c"]);
         assert_eq!(keys(&house, "c").await, ["eu"]);
-        assert_eq!(house.events().await[0].partition_key.as_ref().map(|key| key.as_str()), Some("eu"));
+        assert_eq!(house.events().await[0].partition_key.as_ref().map(flow_model::ids::PartitionKey::as_str), Some("eu"));
     }
 
     async fn a_key_that_means_nothing_is_told_and_other_rules_begin_anew(db: TestStore) {
         let house = House::open(db).await;
         let allowed = |keys: &[&str]| json!({"mapper": {"rollup": {
             "upstream": {"fixed_key": "all"}, "window": {"segment": keys}}}});
-        let with = |partitions: Value| json!([producer("o", &["orders"]), partitioned("c", named("orders"), partitions)]);
+        let with = |partitions: Value| json!([producer("o", &["orders"]), partitioned("c", &named("orders"), partitions)]);
         house.accept(&house.ada, "m", &with(allowed(&["eu", "us"]))).await;
         house.update("orders", Some("eu")).await;
         assert!(house.next().await.is_empty());

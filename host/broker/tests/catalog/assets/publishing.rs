@@ -76,7 +76,7 @@ on_both! {
         let house = House::open(db).await;
         let finder = json!({"dag_id": "f", "asset_aliases": [{"name": "found"}],
             "tasks": [{"task_id": "make", "function": "f", "outlets": ["found"]}]});
-        let dags = json!([finder, consumer("c", json!({"alias": "found"})), consumer("d", named("s3://new"))]);
+        let dags = json!([finder, consumer("c", &json!({"alias": "found"})), consumer("d", &named("s3://new"))]);
         house.accept(&house.ada, "m", &dags).await;
         house.run("f").await;
         let work = house.next_one().await;
@@ -100,7 +100,7 @@ on_both! {
         let declared = |uri: &str| json!([{"dag_id": "o", "assets": [{"name": "orders", "uri": uri, "extra": {"a": 1}}],
             "tasks": [{"task_id": "make", "function": "f", "outlets": ["orders", "side"], "inlets": ["raw"]}]}]);
         house.accept(&house.ada, "m", &declared("s3://lake/orders")).await;
-        house.accept(&house.ada, "c", &json!([consumer("c", json!({"asset": {"uri": "s3://lake/orders"}}))])).await;
+        house.accept(&house.ada, "c", &json!([consumer("c", &json!({"asset": {"uri": "s3://lake/orders"}}))])).await;
         let assets = house.assets().await;
         let orders = assets.iter().find(|asset| asset.name.as_str() == "orders").expect("it is declared");
         assert_eq!((orders.uri.as_str(), shown(&orders.extra)), ("s3://lake/orders", json!({"a": 1})));
@@ -138,7 +138,7 @@ on_both! {
 
     async fn an_asset_is_made_by_the_one_dag_that_makes_it(db: TestStore) {
         let house = House::open(db).await;
-        let dags = json!([producer("o", &["orders", "shared"]), producer("p", &["shared"]), consumer("c", named("bought"))]);
+        let dags = json!([producer("o", &["orders", "shared"]), producer("p", &["shared"]), consumer("c", &named("bought"))]);
         house.accept(&house.ada, "m", &dags).await;
         let make = async |name: &str| {
             house.broker.materialize_asset(&house.ada, house.asset(name).await, TriggerDagRun::default()).await

@@ -22,7 +22,7 @@ async fn market(db: flow_test_support::TestStore) -> House {
     let house = House::open(db).await;
     let producers = json!([producer("o", &["orders"]), producer("p", &["prices"]), producer("r", &["rates"])]);
     house.accept(&house.ada, "producers", &producers).await;
-    house.accept(&house.ada, "consumers", &json!([consumer("both", either())])).await;
+    house.accept(&house.ada, "consumers", &json!([consumer("both", &either())])).await;
     house
 }
 
@@ -65,7 +65,7 @@ on_both! {
 
     async fn a_thousand_updates_are_one_run(db: TestStore) {
         let house = House::open(db).await;
-        house.accept(&house.ada, "m", &json!([producer("o", &["orders"]), consumer("c", named("orders"))])).await;
+        house.accept(&house.ada, "m", &json!([producer("o", &["orders"]), consumer("c", &named("orders"))])).await;
         for _ in 0..50 {
             house.update("orders", None).await;
         }
@@ -77,9 +77,9 @@ on_both! {
         let house = House::open(db).await;
         house.accept(&house.ada, "m", &json!([producer("o", &["orders"])])).await;
         house.update("orders", None).await;
-        let mut catching = consumer("all", named("orders"));
+        let mut catching = consumer("all", &named("orders"));
         catching["catchup"] = json!(true);
-        house.accept(&house.ada, "late", &json!([consumer("new", named("orders")), catching])).await;
+        house.accept(&house.ada, "late", &json!([consumer("new", &named("orders")), catching])).await;
         house.update("orders", None).await;
         let mut work = house.next().await;
         work.sort_by_key(|work| task(work).0.to_owned());
@@ -90,7 +90,7 @@ on_both! {
 
     async fn a_paused_dag_takes_what_it_missed_with_the_next_event(db: TestStore) {
         let house = House::open(db).await;
-        house.accept(&house.ada, "m", &json!([producer("o", &["orders"]), consumer("c", named("orders"))])).await;
+        house.accept(&house.ada, "m", &json!([producer("o", &["orders"]), consumer("c", &named("orders"))])).await;
         let pause = async |is_paused| {
             house.broker.patch_dag(&house.ada, &dag("c"), DagPatch { is_paused }).await.expect("it can be paused")
         };
@@ -149,7 +149,7 @@ on_both! {
 
     async fn a_dag_with_enough_active_runs_waits_and_loses_nothing(db: TestStore) {
         let house = House::open(db).await;
-        let mut single = consumer("c", named("orders"));
+        let mut single = consumer("c", &named("orders"));
         single["max_active_runs"] = json!(1);
         house.accept(&house.ada, "m", &json!([producer("o", &["orders"]), single])).await;
         house.update("orders", None).await;
