@@ -36,7 +36,7 @@ fn a_tenants_first_hour() {
 }
 
 #[test]
-fn variables_and_connections_go_out_and_come_back() {
+fn variables_connections_and_pools_go_out_and_come_back() {
     let shell = Shell::of_member();
     shell.done(&["variables", "set", "region", "eu", "--description", "where"]);
     shell.done(&["variables", "set", "limits", r#"{"rows": 10}"#, "--json"]);
@@ -45,7 +45,12 @@ fn variables_and_connections_go_out_and_come_back() {
     let connection = shell.json(&["connections", "get", "db"]);
     assert_eq!((&connection["host"], &connection["port"]), (&json!("db.example"), &json!(5432)));
 
-    for (group, name) in [("variables", "region"), ("connections", "db")] {
+    shell.done(&["pools", "set", "warehouse", "8", "connections to it", "--include-deferred"]);
+    assert_eq!(shell.json(&["pools", "get", "warehouse"])["open_slots"], 8);
+    shell.done(&["pools", "set", "default_pool", "-1"]);
+    assert!(shell.fails(1, &["pools", "delete", "default_pool"]).contains("default pool"));
+
+    for (group, name) in [("variables", "region"), ("connections", "db"), ("pools", "warehouse")] {
         let file = shell.path(&format!("{group}.json"));
         let file = file.to_str().expect("the path is UTF-8");
         let before = shell.json(&[group, "get", name]);

@@ -1,14 +1,18 @@
 //! End to end: the real binary in processes of its own, real components, over HTTP and by commands.
 
+mod aftermath;
 mod cli;
 mod contract;
 mod database;
 mod full_disk;
 mod greedy;
 mod kill;
+mod limits;
+mod on_request;
 mod pipeline;
 mod remote_worker;
 mod shell;
 mod shutdown;
 mod start;
 mod tenants_crate;
+mod test_command;

@@ -66,8 +66,8 @@ fn settings_that_cannot_be_are_named() {
     let serve = ["serve", "--config", text(&config)];
     let unknown = format!("{}: there is no setting `colour`", config.display());
     let settings = "the settings are listen, data_dir, database_url, database_connections, workers, concurrency, \
-        drain_seconds, server, token_file, attempt_cpu_seconds, attempt_seconds, attempt_memory_mib, attempt_log_kib, \
-        master_key, master_key_file, former_master_keys, log, log_format";
+        drain_seconds, allowed_networks, server, token_file, attempt_cpu_seconds, attempt_seconds, attempt_memory_mib, \
+        attempt_log_kib, master_key, master_key_file, former_master_keys, log, log_format";
     refused(&serve, &[], 2, (&unknown, settings));
     refused(&["serve"], &[("FLOW_HOST_CONFIG", text(&config))], 2, (&unknown, settings));
     let many = r#"`workers` cannot be "many" (from FLOW_HOST_WORKERS): use a whole number from 0 to 10000"#;

@@ -49,6 +49,16 @@ fn builds_both_ways_and_runs(shell: &Shell, tenants: &Crate, (task, result): (&s
         let wasm = tenants.target.join(target).join("release").join(name.replace('-', "_")).with_extension("wasm");
         shell.done(&["upload", wasm.to_str().expect("the path is UTF-8"), "--name", name]);
         let conf = r#"{"name": "Ada"}"#;
+        let checked = format!("{task}=success");
+        shell.done(&[
+            "test",
+            wasm.to_str().expect("the path is UTF-8"),
+            name,
+            "--conf",
+            conf,
+            "--expect-state",
+            &checked,
+        ]);
         let run = shell.json(&["dags", "trigger", name, "--conf", conf, "--run-id", target, "--wait"]);
         assert_eq!(run["state"], "success", "built by cargo {way:?}");
         assert_eq!(shell.done(&["xcoms", "get", name, target, task]), format!("{result}\n"));

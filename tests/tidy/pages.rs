@@ -4,8 +4,15 @@ use std::path::Path;
 
 use crate::{none, top};
 
-const PAGES: &[&str] =
-    &["README.md", "docs/ARCHITECTURE.md", "docs/CHANGELOG.md", "docs/PERFORMANCE.md", "docs/TRANSITIONS.md"];
+const PAGES: &[&str] = &[
+    "README.md",
+    "docs/ARCHITECTURE.md",
+    "docs/CHANGELOG.md",
+    "docs/DIFFERENCES.md",
+    "docs/PERFORMANCE.md",
+    "docs/TESTING.md",
+    "docs/TRANSITIONS.md",
+];
 
 /// The texts between `begin` and `end`.
 fn between<'t>(text: &'t str, begin: &'t str, end: char) -> impl Iterator<Item = &'t str> {

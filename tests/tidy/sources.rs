@@ -96,7 +96,7 @@ fn names_say_what_is_inside() {
 #[test]
 fn every_source_says_what_it_is_for() {
     let silent = rust_files().filter_map(|(path, text)| {
-        let opening = text.lines().take_while(|line| line.starts_with("//!")).count();
+        let opening = prose(text.lines().map_while(|line| line.strip_prefix("//!")));
         // The front page of the SDK and of an example is a tenant's manual, not a note to a colleague.
         let manual = path.ends_with("src/lib.rs") && !path.starts_with("host/");
         (!(1..=8).contains(&opening) && !manual).then(|| format!("{path}: {opening} lines"))
@@ -105,6 +105,17 @@ fn every_source_says_what_it_is_for() {
         &silent.collect::<Vec<_>>(),
         "open these files with one to five lines of `//!` (eight at most) that say what they are for:",
     );
+}
+
+/// How many lines are neither empty nor part of an example.
+fn prose<'a>(lines: impl Iterator<Item = &'a str>) -> usize {
+    let mut in_example = false;
+    let is_prose = |line: &&str| {
+        let fence = line.trim_start().starts_with("```");
+        in_example ^= fence;
+        !in_example && !fence && !line.trim().is_empty()
+    };
+    lines.filter(is_prose).count()
 }
 
 #[test]
@@ -143,6 +154,11 @@ fn nothing_names_the_machine_it_was_written_on() {
     let findings = files()
         .into_iter()
         .filter(|path| !has_extension(path, "lock"))
-        .filter(|path| text_of(path).is_some_and(|text| banned.iter().any(|place| text.contains(place.as_str()))));
+        .filter(|path| text_of(path).is_some_and(|text| banned.iter().any(|place| names_place(&text, place))));
     none(&findings.collect::<Vec<_>>(), "these files name a place on one machine:");
+}
+
+/// Whether `text` names `place`, not merely a path that has such a folder further down.
+fn names_place(text: &str, place: &str) -> bool {
+    text.match_indices(place).any(|(at, _)| !text[..at].ends_with(|before: char| before.is_alphanumeric()))
 }

@@ -16,6 +16,7 @@ use flow_model::uses;
 use flow_model::work::AttemptClaims;
 use flow_store::{Session, work};
 
+use crate::assets::Said;
 use crate::error::ServiceError;
 use crate::local::{Inner, LocalBroker};
 
@@ -59,11 +60,14 @@ impl Inner {
             Call::XcomPush { .. }
             | Call::XcomPull { .. }
             | Call::XcomPullAll { .. }
+            | Call::XcomPullFrom { .. }
             | Call::Progress { .. }
             | Call::RunTrigger { .. }
             | Call::RunState { .. }
             | Call::RunCounts { .. }
-            | Call::PreviousSuccess => return None,
+            | Call::PreviousSuccess
+            | Call::AssetEmit { .. }
+            | Call::AssetEvents { .. } => return None,
         };
         Some(answer.map_err(CallError::from))
     }
@@ -79,6 +83,9 @@ impl LocalBroker {
             Call::XcomPush { key, value } => self.xcom_push(claims, key, value).await,
             Call::XcomPull { task, key, map_index } => self.xcom_pull(claims, (&task, &key), map_index).await,
             Call::XcomPullAll { task, key } => self.xcom_pull_all(claims, (&task, &key)).await,
+            Call::XcomPullFrom { dag, run_id, task, key, map_index } => {
+                self.xcom_pull_from(claims, (&dag, &run_id), (&task, &key), map_index).await
+            }
             Call::Progress { fraction } => self.progress(claims, fraction).await,
             Call::RunTrigger { dag, conf, logical_date, run_id } => {
                 self.run_trigger(claims, (dag, run_id), conf, logical_date).await
@@ -86,6 +93,10 @@ impl LocalBroker {
             Call::RunState { dag, run_id } => self.run_state(claims, &dag, &run_id).await,
             Call::RunCounts { dag, states } => self.run_counts(claims, &dag, &states).await,
             Call::PreviousSuccess => self.previous_success(claims).await,
+            Call::AssetEmit { asset, extra, alias, partition_key } => {
+                self.asset_emit(claims, &asset, Said { extra, alias, partition_key }).await
+            }
+            Call::AssetEvents { asset, since, limit } => self.asset_events(claims, &asset, since, limit).await,
             Call::VariableGet { .. }
             | Call::VariableSet { .. }
             | Call::VariableDelete { .. }

@@ -1,10 +1,11 @@
-//! Removing what nobody needs any more: runs and jobs that ended long ago, and tokens that have expired.
+//! Removing what nobody needs any more: runs and jobs that ended long ago, old events of assets, and tokens that have
+//! expired.
 
 use std::collections::BTreeMap;
 
 use flow_model::ids::{RunKey, TenantId};
 use flow_model::time::Millis;
-use flow_store::{Store, StoreError, job, run, token};
+use flow_store::{Store, StoreError, asset, job, run, token};
 
 /// Runs that go in one transaction, so that a live host never waits long for its turn.
 const ROUND: u32 = 256;
@@ -16,8 +17,8 @@ pub struct Cleaned {
     pub runs: u64,
 }
 
-/// Removes runs that ended before an instant, of all tenants, jobs that did, and tokens that expired before it. It needs
-/// no keys, and a live host may go on meanwhile.
+/// Removes runs that ended before an instant, of all tenants, jobs that did, and tokens and events of assets from before it.
+/// It needs no keys, and a live host may go on meanwhile.
 pub async fn clean(store: &Store, before: Millis) -> Result<Cleaned, StoreError> {
     let mut cleaned = Cleaned::default();
     let mut after = None;
@@ -35,6 +36,14 @@ pub async fn clean(store: &Store, before: Millis) -> Result<Cleaned, StoreError>
             run::delete(&mut tx, &tenant, &keys).await?;
         }
         tx.commit().await?;
+    }
+    loop {
+        let mut tx = store.begin("clean asset events").await?;
+        let gone = asset::event::forget(&mut tx, before, ROUND).await?;
+        tx.commit().await?;
+        if gone < u64::from(ROUND) {
+            break;
+        }
     }
     let mut tx = store.begin("clean tokens and jobs").await?;
     token::forget_expired(&mut tx, before).await?;

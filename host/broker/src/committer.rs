@@ -19,11 +19,14 @@ mod ask;
 mod batch;
 mod claims;
 mod desk;
+mod ends;
 mod execute;
+mod steps;
 
 use ask::Ask;
 pub(crate) use ask::Refusal;
 pub(crate) use claims::Share;
+pub(crate) use ends::returned;
 
 /// A task attempt begins.
 pub(crate) struct Start {

@@ -4,17 +4,18 @@ use flow_model::ids::{DagId, TenantId};
 use flow_model::rest::dags::{Dag, DagPatch};
 use flow_model::state::RunState;
 use flow_store::dag::DagRow;
-use flow_store::{Session, StoreError, Tx, dag, dag_version, run};
+use flow_store::{Tx, backfill, dag, dag_version, run};
 use serde_json::json;
 
+use crate::assets;
 use crate::audit;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
 use crate::plan::Written;
-use crate::reshape::{Outcome, Reshape};
-use crate::schedules::next_run;
+use crate::room::begin_waiting;
+use crate::timetables::plan_next;
 
-/// How many waiting runs are begun, and how many runs deleted, between two looks.
+/// How many runs are deleted between two looks.
 const ROUND: u32 = 128;
 
 impl LocalBroker {
@@ -24,36 +25,26 @@ impl LocalBroker {
         let (mut tx, mut row) = self.locked_dag("patch DAG", &actor.tenant, id).await?;
         row.is_paused = patch.is_paused;
         row.next = None;
+        let mut asked = false;
         if !patch.is_paused && !row.is_stale {
             let version = self.inner.engine.versions.get(&mut tx, &actor.tenant, row.version).await?;
             let last = run::last_scheduled(&mut tx, &actor.tenant, id).await?;
-            row.next = next_run(&version, last, now);
+            asked = plan_next(&mut tx, &self.inner.engine, (&mut row, &version), last, now).await?;
         }
         dag::put(&mut tx, &row).await?;
+        if !patch.is_paused {
+            assets::wake(&mut tx, &actor.tenant, id, now).await?;
+        }
         let mut written = Written::default();
         if !patch.is_paused {
-            written = self.begin_waiting(&mut tx, &actor.tenant, id).await?;
+            (written, _) = begin_waiting(&mut tx, &self.inner.engine, &actor.tenant, id).await?;
+            (written.room.waits, written.room.backfills) = (true, true);
         }
+        written.offers |= asked;
         audit::note(&mut tx, actor, now, "patch_dag", &json!({"dag_id": id, "is_paused": patch.is_paused})).await?;
-        tx.commit().await?;
-        self.written(written);
+        self.conclude(tx, written).await?;
         self.inner.engine.due.notify_one();
         self.dag(&actor.tenant, id).await
-    }
-
-    /// Begins the runs that waited for their DAG, oldest first.
-    async fn begin_waiting(&self, db: &mut Session, tenant: &TenantId, id: &DagId) -> Result<Written, StoreError> {
-        let mut written = Written::default();
-        loop {
-            let waiting = run::lock_queued(db, tenant, id, ROUND).await?;
-            if waiting.is_empty() {
-                return Ok(written);
-            }
-            for row in waiting {
-                let reshape = Reshape::load(db, &self.inner.engine, row).await?;
-                written.merge(reshape.settle(db, Outcome::Judged).await?);
-            }
-        }
     }
 
     /// Deletes a DAG with all its runs. It comes back when its module is uploaded again.
@@ -74,8 +65,10 @@ impl LocalBroker {
             let mut tx = self.inner.store.begin("delete runs of DAG").await?;
             let runs = run::some_of_dag(&mut tx, tenant, id, ROUND).await?;
             if runs.is_empty() {
+                assets::forget(&mut tx, tenant, id, self.now()).await?;
                 dag::delete(&mut tx, tenant, id).await?;
                 dag_version::delete(&mut tx, tenant, id).await?;
+                backfill::delete_of_dag(&mut tx, tenant, id).await?;
                 audit::note(&mut tx, actor, self.now(), "delete_dag", &json!({"dag_id": id})).await?;
                 return Ok(tx.commit().await?);
             }

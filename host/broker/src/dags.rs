@@ -1,20 +1,23 @@
 //! DAGs, their labels and how their runs stand, as people read them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use flow_model::dag::{DagSpec, ScheduleSpec};
 use flow_model::ids::{DagId, TenantId};
 use flow_model::rest::dag_stats::{DagStats, StateCount};
 use flow_model::rest::dag_versions::DagVersion;
-use flow_model::rest::dags::{Dag, DagDetails, DagFilter};
+use flow_model::rest::dags::{Dag, DagDetails, DagFilter, NextDagRun};
 use flow_model::rest::{Page, PageRequest};
 use flow_model::state::RunState;
+use flow_model::timetable::NextRun;
 use flow_store::dag::DagRow;
-use flow_store::{Session, dag, view};
-use serde_json::Map;
+use flow_store::{Session, dag, run, view};
 
+use crate::assets::shown_condition;
 use crate::error::ServiceError;
 use crate::local::LocalBroker;
+use crate::schedules::preview;
 
 impl LocalBroker {
     /// The DAGs that match `filter`.
@@ -41,7 +44,34 @@ impl LocalBroker {
         let version = self.inner.engine.versions.get(&mut db, tenant, row.version).await?;
         let shown = shown_dag(&mut db, tenant, dag).await?;
         let latest = view::dag_versions::latest(&mut db, tenant, dag).await?;
-        Ok(details(shown, version.graph.spec(), latest))
+        let asset_expression = shown_condition(&mut db, tenant, version.graph.spec()).await?;
+        Ok(DagDetails { asset_expression, ..details(shown, version.graph.spec(), latest) })
+    }
+
+    /// The runs that a DAG's schedule will make, at most `count`, as if the DAG were not paused. Where a module has to be
+    /// asked, no more than the next one is known.
+    pub async fn next_runs(
+        &self,
+        tenant: &TenantId,
+        dag: &DagId,
+        count: u32,
+    ) -> Result<Page<NextDagRun>, ServiceError> {
+        let mut db = self.inner.store.read().await?;
+        let row = known_dag(&mut db, tenant, dag).await?;
+        let version = self.inner.engine.versions.get(&mut db, tenant, row.version).await?;
+        let last = run::last_scheduled(&mut db, tenant, dag).await?;
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut runs = preview(&version, last, self.now(), count);
+        if runs.is_empty() {
+            runs.extend(row.next.into_iter().take(count));
+        }
+        let shown = |run: NextRun| NextDagRun {
+            logical_date: run.interval.start,
+            data_interval_start: run.interval.start,
+            data_interval_end: run.interval.end,
+            run_after: run.run_after,
+        };
+        Ok(Page { total: runs.len() as u64, entries: runs.into_iter().map(shown).collect() })
     }
 
     /// The labels of the tenant's DAGs that match `pattern`, each once.
@@ -80,22 +110,22 @@ async fn shown_dag(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<D
 }
 
 fn details(dag: Dag, spec: &DagSpec, latest: Option<DagVersion>) -> DagDetails {
-    let timezone = match &spec.schedule {
-        Some(ScheduleSpec::Cron { timezone, .. }) => timezone.clone(),
-        Some(ScheduleSpec::Interval { .. }) | None => "UTC".to_owned(),
-    };
+    let timezone = spec.schedule.as_ref().map_or("UTC", ScheduleSpec::timezone);
     DagDetails {
         catchup: spec.catchup,
-        dag_run_timeout: None,
+        dag_run_timeout: spec.dagrun_timeout_ms.map(|timeout| Duration::from_millis(timeout).into()),
         asset_expression: None,
-        doc_md: None,
+        doc_md: spec.doc_md.clone(),
         start_date: spec.start_date,
         end_date: spec.end_date,
-        is_paused_upon_creation: None,
-        params: Map::new(),
+        is_paused_upon_creation: Some(spec.is_paused_upon_creation),
+        params: spec.params.clone(),
+        fail_fast: spec.fail_fast,
+        allowed_run_types: spec.allowed_run_types.clone(),
+        rerun_with_latest_version: spec.rerun_with_latest_version,
         render_template_as_native_obj: false,
         template_search_path: None,
-        timezone: Some(timezone),
+        timezone: Some(timezone.to_owned()),
         last_parsed: dag.last_parsed_time,
         default_args: None,
         owner_links: None,

@@ -10,7 +10,12 @@ use flow_model::time::{Clock, Entropy, Millis};
 use flow_store::{Store, StoreError, work};
 use tokio::sync::Notify;
 
+use crate::admission::Memory;
+use crate::awaited::Awaited;
 use crate::events::Events;
+use crate::past::GoneOn;
+use crate::plan::Written;
+use crate::room::Room;
 use crate::versions::Versions;
 
 pub(crate) struct Engine {
@@ -20,11 +25,24 @@ pub(crate) struct Engine {
     pub(crate) lease: Duration,
     pub(crate) versions: Versions,
     pub(crate) events: Events,
+    /// What is remembered of limits.
+    pub(crate) limits: Memory,
+    /// DAGs whose runs may have waited for each other.
+    pub(crate) past: GoneOn,
+    /// What waits for room.
+    pub(crate) room: Room,
+    /// What waits are for.
+    pub(crate) awaited: Awaited,
     /// Something falls due earlier than the timekeeper knows.
     pub(crate) due: Notify,
     turns: Mutex<Turns>,
     log_seq: AtomicI64,
+    /// When everything was last looked at that only a lost hint would leave lying.
+    looked_at_all: AtomicI64,
 }
+
+/// How often everything is looked at that only a lost hint would leave lying.
+const SLOW_ROUND: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// An engine whose turns go on where those in the queue end.
@@ -51,14 +69,30 @@ impl Engine {
             lease,
             versions: Versions::default(),
             events: Events::default(),
+            limits: Memory::default(),
+            past: GoneOn::default(),
+            room: Room::default(),
+            awaited: Awaited::default(),
             due: Notify::new(),
             turns: Mutex::new(turns),
             log_seq: AtomicI64::new(begun),
+            looked_at_all: AtomicI64::new(i64::MIN),
         })
     }
 
     pub(crate) fn now(&self) -> Millis {
         (self.clock)()
+    }
+
+    /// Tells everybody but the committer what a committed transaction has brought.
+    pub(crate) fn told(&self, written: Written) {
+        if written.delays {
+            self.due.notify_one();
+        }
+        self.gone_on(written.past);
+        self.room_changed(written.room);
+        self.happened(written.happened);
+        self.events.publish(written.events);
     }
 
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
@@ -73,6 +107,15 @@ impl Engine {
 
     pub(crate) fn mint_run(&self, now: Millis) -> RunKey {
         RunKey::mint(now, self.random())
+    }
+
+    /// Whether it is time to look at everything that only a lost hint would leave lying.
+    pub(crate) fn is_slow_round(&self, now: Millis) -> bool {
+        let is_due = now.since(Millis(self.looked_at_all.load(Ordering::Relaxed))) >= SLOW_ROUND;
+        if is_due {
+            self.looked_at_all.store(now.0, Ordering::Relaxed);
+        }
+        is_due
     }
 
     /// The place of the next piece of a log.

@@ -129,3 +129,10 @@ impl From<InvalidName> for ServiceError {
         Self::invalid(format!("{} {:?}", error.kind, error.shown), error.reason)
     }
 }
+
+impl From<flow_model::advance::Refusal> for ServiceError {
+    fn from(refused: flow_model::advance::Refusal) -> Self {
+        tracing::error!(%refused, "the rules refused what a user may do");
+        Self::Internal
+    }
+}

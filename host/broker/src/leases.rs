@@ -8,7 +8,7 @@ use flow_model::port::{Renewal, Report};
 use flow_model::time::Millis;
 use flow_model::work::{AttemptClaims, AttemptEnd, ErrorClass, Failure, Grant, Usage};
 use flow_store::StoreError;
-use flow_store::work::{self, Lease};
+use flow_store::work::{self, Lease, WorkKind};
 
 use crate::committer::{Cause, Finish, Refusal};
 use crate::local::LocalBroker;
@@ -50,13 +50,25 @@ impl LocalBroker {
         loop {
             let expired = work::expired(&mut self.inner.store.read().await?, now, ROUND).await?;
             let more = expired.len() == ROUND as usize;
-            let (parses, tasks): (Vec<_>, Vec<_>) = expired.into_iter().partition(|(_, parses)| *parses);
-            let lost = tasks.into_iter().map(|(attempt, _)| self.lose(attempt));
-            let mut failed: Vec<Refusal> =
-                futures::future::join_all(lost).await.into_iter().filter_map(Result::err).collect();
-            for (attempt, _) in parses {
-                failed.extend(self.lose_parse(attempt).await.err().as_ref().map(Refusal::from));
+            let mut failed = Vec::new();
+            let mut lost = Vec::new();
+            for row in expired {
+                match row.kind {
+                    WorkKind::Task { .. } | WorkKind::Trigger { .. } => lost.push(self.lose(row.attempt)),
+                    WorkKind::Parse { .. } => {
+                        failed.extend(self.lose_parse(row.attempt).await.err().as_ref().map(Refusal::from));
+                    }
+                    WorkKind::Timetable { .. } => {
+                        failed.extend(self.lose_timetable(row.attempt).await.err().as_ref().map(Refusal::from));
+                    }
+                    WorkKind::Callback { .. } => {
+                        failed.extend(self.lose_callback(row.attempt).await.err().as_ref().map(Refusal::from));
+                    }
+                    // Nobody claims it.
+                    WorkKind::Wait { .. } => {}
+                }
             }
+            failed.extend(futures::future::join_all(lost).await.into_iter().filter_map(Result::err));
             // One that cannot be taken back holds nobody else up; the next round tries again.
             if let Some(refusal) = failed.into_iter().next() {
                 return Err(StoreError::Unavailable(format!("expired leases could not be taken back: {refusal:?}")));
@@ -73,7 +85,7 @@ impl LocalBroker {
             message: "the worker was not heard of until its lease expired".to_owned(),
             location: None,
         };
-        let report = Report { end: AttemptEnd::Failed(failure), usage: Usage::default() };
+        let report = Report { end: AttemptEnd::Failed(failure), usage: Usage::default(), retry: None, map_label: None };
         match self.inner.committer.finish(Finish { attempt, report, cause: Cause::Expired }).await {
             // It was finished or renewed after all.
             Ok(()) | Err(Refusal::Fenced) => Ok(()),
@@ -85,7 +97,8 @@ impl LocalBroker {
 fn renewal(claims: &AttemptClaims, held: &HashMap<AttemptId, TenantId>, expires: Millis) -> Renewal {
     match held.get(&claims.attempt) {
         Some(tenant) if *tenant == claims.tenant => {
-            Renewal::Renewed(Grant { claims: AttemptClaims { expires, ..claims.clone() }, token: String::new() })
+            let claims = AttemptClaims { expires, ..claims.clone() };
+            Renewal::Renewed(Box::new(Grant { claims, token: String::new() }))
         }
         Some(_) | None => Renewal::Fenced,
     }

@@ -63,8 +63,8 @@ pub struct BrokerConfig {
 ///   `patch_task_instance`, `clear_task_instances`
 /// - Logs: `task_log`, `follow_log` (a stream)
 /// - XComs: `xcom_entries`, `xcom_entry`
-/// - Variables and connections: `variables`, `variable`, `create_variable`, `patch_variable`, `delete_variable`, and the
-///   same of connections
+/// - Variables, connections and pools: `variables`, `variable`, `create_variable`, `patch_variable`, `delete_variable`,
+///   `bulk_variables`, and the same of connections and of pools; `dag_warnings`
 /// - Modules: `modules`, `module_details`, `module_versions`, `upload_module`, `roll_back_module`, `delete_module`,
 ///   `import_errors`, `import_error`
 /// - People: `users`, `user`, `create_user`, `patch_user`, `delete_user`, `log_in`, `tokens`, `issue_token`,

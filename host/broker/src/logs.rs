@@ -82,15 +82,24 @@ fn token(text: &str) -> Result<i64, ServiceError> {
 /// Whether a try logs nothing more; `None` if there is no such try and will be none.
 fn is_over(last: &TaskTry, try_number: u32) -> Option<bool> {
     let under_way = match last.state {
-        Some(TaskInstanceState::Queued | TaskInstanceState::Running) => true,
+        Some(
+            TaskInstanceState::Queued
+            | TaskInstanceState::Running
+            | TaskInstanceState::Restarting
+            | TaskInstanceState::UpForReschedule
+            | TaskInstanceState::Deferred
+            | TaskInstanceState::AwaitingInput,
+        ) => true,
         None
         | Some(
             TaskInstanceState::None
+            | TaskInstanceState::Scheduled
             | TaskInstanceState::UpForRetry
             | TaskInstanceState::Success
             | TaskInstanceState::Failed
             | TaskInstanceState::Skipped
-            | TaskInstanceState::UpstreamFailed,
+            | TaskInstanceState::UpstreamFailed
+            | TaskInstanceState::Removed,
         ) => false,
     };
     let may_be_tried = last.state.is_none_or(|state| state.terminal().is_none());

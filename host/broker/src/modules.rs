@@ -13,6 +13,7 @@ use serde_json::json;
 
 pub use upload::{Upload, UploadError};
 
+use crate::assets;
 use crate::audit;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
@@ -87,6 +88,7 @@ impl LocalBroker {
             return Err(ServiceError::conflict(about(name), reason));
         }
         for mut dag in dag::lock_of_module(&mut tx, tenant, name).await? {
+            assets::forget(&mut tx, tenant, &dag.dag_id, self.now()).await?;
             dag.is_stale = true;
             dag.next = None;
             dag::put(&mut tx, &dag).await?;

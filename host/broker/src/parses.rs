@@ -1,5 +1,6 @@
 //! Parse attempts: asking a module for its DAGs is work like any other.
 
+use flow_model::fairness::URGENT;
 use flow_model::ids::{AttemptId, ModuleName, TenantId};
 use flow_model::port::BrokerError;
 use flow_model::state::MAX_LOSSES;
@@ -39,7 +40,8 @@ impl Inner {
     ) -> Result<AttemptId, StoreError> {
         let attempt = self.engine.mint_attempt(now);
         let turn = Some(self.engine.turn(&tenant));
-        work::insert(db, &[WorkRow { attempt, tenant, kind, turn, available_at: now, lease: None }]).await?;
+        work::insert(db, &[WorkRow { attempt, tenant, kind, turn, priority: URGENT, available_at: now, lease: None }])
+            .await?;
         Ok(attempt)
     }
 }
@@ -95,6 +97,8 @@ impl LocalBroker {
         }
         self.inner.apply_parse(&mut tx, &row.tenant, (&module, version), end, now).await?;
         tx.commit().await?;
+        // Timetables of the module may have been asked.
+        self.inner.committer.stocked();
         self.inner.parsed.notify_waiters();
         self.inner.engine.due.notify_one();
         Ok(true)
@@ -103,12 +107,10 @@ impl LocalBroker {
 
 /// If the end says nothing about the module: how often its parse has been lost, for the attempt that follows.
 fn losses_if_again(end: &AttemptEnd, losses: u32) -> Option<u32> {
-    match end {
-        AttemptEnd::Failed(failure) => match failure.class.verdict() {
-            Verdict::Requeue if failure.class != ErrorClass::Lost => Some(losses),
-            Verdict::Requeue if losses < MAX_LOSSES => Some(losses + 1),
-            Verdict::Requeue | Verdict::Retry | Verdict::Fail => None,
-        },
-        AttemptEnd::Success { .. } | AttemptEnd::Skipped { .. } | AttemptEnd::Parsed { .. } => None,
+    let failure = end.failure()?;
+    match failure.class.verdict() {
+        Verdict::Requeue if failure.class != ErrorClass::Lost => Some(losses),
+        Verdict::Requeue if losses < MAX_LOSSES => Some(losses + 1),
+        Verdict::Requeue | Verdict::Retry | Verdict::Fail => None,
     }
 }

@@ -5,6 +5,7 @@ use flow_model::call::{Call, CallError, Reply, limit};
 use flow_model::ids::AttemptId;
 use flow_model::port::{Broker, BrokerError, ClaimRequest, Renewal, Report};
 use flow_model::work::{AttemptEnd, AttemptRole, ErrorClass, Failure, Grant, LogLine, Work};
+use flow_store::dag_version::RunsFor;
 use flow_store::log::LogChunk;
 use flow_store::{StoreError, blob, dag_version, work};
 
@@ -25,8 +26,11 @@ impl Broker for LocalBroker {
                 let start = Start { attempt, tenant: claims.tenant.clone() };
                 self.inner.committer.begin(start).await.map_err(|refusal| refusal.about(attempt))
             }
-            // Nobody looks at a parse while it runs: that it is leased is all there is to know.
-            AttemptRole::Parse { .. } => {
+            // Nobody looks at these while they run: that they are leased is all there is to know.
+            AttemptRole::Parse { .. }
+            | AttemptRole::Trigger { .. }
+            | AttemptRole::Timetable { .. }
+            | AttemptRole::Callback { .. } => {
                 let mut db = self.inner.store.read().await.map_err(|error| about(&error, attempt))?;
                 match work::holds_lease(&mut db, &claims.tenant, attempt).await {
                     Ok(true) => Ok(()),
@@ -68,25 +72,29 @@ impl Broker for LocalBroker {
     async fn finish(&self, grant: &Grant, report: Report) -> Result<(), BrokerError> {
         let claims = &grant.claims;
         match claims.role {
-            AttemptRole::Task { .. } => {
+            AttemptRole::Task { .. } | AttemptRole::Trigger { .. } => {
                 let report = Report { end: checked(report.end), ..report };
                 let cause = Cause::Reported(claims.tenant.clone());
                 let finish = Finish { attempt: claims.attempt, report, cause };
                 self.inner.committer.finish(finish).await.map_err(|refusal| refusal.about(claims.attempt))
             }
             AttemptRole::Parse { .. } => self.finish_parse(claims, report.end).await,
+            AttemptRole::Timetable { .. } => self.finish_timetable(claims, report.end).await,
+            AttemptRole::Callback { .. } => self.finish_callback(claims, report.end).await,
         }
     }
 
     async fn module(&self, grant: &Grant) -> Result<Bytes, BrokerError> {
         let claims = &grant.claims;
-        let parses = match claims.role {
-            AttemptRole::Parse { .. } => true,
-            AttemptRole::Task { .. } => false,
+        let runs_for = match claims.role {
+            AttemptRole::Parse { .. } => RunsFor::Module,
+            AttemptRole::Task { .. } | AttemptRole::Trigger { .. } => RunsFor::Run,
+            AttemptRole::Timetable { .. } => RunsFor::Dag,
+            AttemptRole::Callback { .. } => RunsFor::Callback,
         };
         let answer = async {
             let mut db = self.inner.store.read().await?;
-            let Some(digest) = dag_version::digest_for(&mut db, &claims.tenant, claims.attempt, parses).await? else {
+            let Some(digest) = dag_version::digest_for(&mut db, &claims.tenant, claims.attempt, runs_for).await? else {
                 return Ok(None);
             };
             blob::get(&mut db, &claims.tenant, &digest).await

@@ -2,25 +2,26 @@
 
 use std::time::Duration;
 
-use flow_model::graph::TaskIndex;
+use flow_model::advance::EndOfRun;
 use flow_model::ids::{DagId, RunId, TenantId};
 use flow_model::rest::Change as Edit;
 use flow_model::rest::clearing::ClearDagRun;
 use flow_model::rest::dag_runs::{DagRun, DagRunPatch, RunTarget, TriggerDagRun};
 use flow_model::rest::task_instances::TaskInstance;
-use flow_model::run::may_delete;
+use flow_model::run::{RunType, may_delete};
 use flow_model::state::{RunState, TaskInstanceState, Terminal};
 use flow_store::run;
 use flow_store::run::RunRow;
-use flow_store::{Session, Tx};
+use flow_store::{Session, StoreError, Tx};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::admission;
 use crate::audit;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
-use crate::plan::Written;
-use crate::reshape::{Change, Outcome, Reshape};
+use crate::plan::{Plan, Written};
+use crate::reshape::{instances, reshape};
 use crate::triggers::checked_note;
 
 /// How often a waiter looks without a hint: another node may have ended the run.
@@ -38,7 +39,17 @@ pub enum Cleared {
 impl LocalBroker {
     /// Starts a run.
     pub async fn trigger_run(&self, actor: &Actor, dag: &DagId, body: TriggerDagRun) -> Result<DagRun, ServiceError> {
-        let run_id = self.start_run(actor, dag, body).await?;
+        self.trigger_run_as(actor, dag, body, RunType::Manual).await
+    }
+
+    pub(crate) async fn trigger_run_as(
+        &self,
+        actor: &Actor,
+        dag: &DagId,
+        body: TriggerDagRun,
+        run_type: RunType,
+    ) -> Result<DagRun, ServiceError> {
+        let run_id = self.start_run_as(actor, dag, body, run_type).await?;
         self.run(&actor.tenant, dag, &run_id).await
     }
 
@@ -65,36 +76,28 @@ impl LocalBroker {
         }
         audit::note_run(&mut tx, actor, self.now(), "patch_dag_run", (dag, run_id), &json!({"state": patch.state}))
             .await?;
-        tx.commit().await?;
-        self.written(written);
+        self.conclude(tx, written).await?;
         self.run(&actor.tenant, dag, run_id).await
     }
 
     async fn retarget(&self, db: &mut Session, row: RunRow, target: RunTarget) -> Result<Written, ServiceError> {
-        let key = row.key;
-        let mut reshape = Reshape::load(db, &self.inner.engine, row).await?;
-        let states: Vec<(TaskIndex, TaskInstanceState)> =
-            reshape.plan.tasks_of(key).map(|task| (task.key.task, task.status.state())).collect();
-        let pick = |wanted: fn(TaskInstanceState) -> bool| -> Vec<TaskIndex> {
-            states.iter().filter(|(_, state)| wanted(*state)).map(|(task, _)| *task).collect()
+        let now = self.now();
+        let change = |plan: &mut Plan<'_>, key| -> Result<(), ServiceError> {
+            let others = instances(plan, key, |state| state.terminal() != Some(Terminal::Success));
+            let ended = instances(plan, key, |state| state.terminal().is_some_and(|how| how != Terminal::Success));
+            match target {
+                RunTarget::Failed | RunTarget::Success => plan.ended_by_user(),
+                RunTarget::Queued => {}
+            }
+            let Some(progress) = plan.progress(key) else { return Ok(()) };
+            match target {
+                RunTarget::Failed => progress.end(EndOfRun::Stopped, now),
+                RunTarget::Success => progress.mark(&others, Terminal::Success, now)?,
+                RunTarget::Queued => progress.clear(&ended, now)?,
+            }
+            Ok(())
         };
-        let outcome = match target {
-            RunTarget::Failed => {
-                reshape.change(&pick(|state| state.terminal().is_none()), Change::Stop);
-                Outcome::Fixed(RunState::Failed)
-            }
-            RunTarget::Success => {
-                let others = pick(|state| state.terminal() != Some(Terminal::Success));
-                reshape.change(&others, Change::Mark(Terminal::Success));
-                Outcome::Fixed(RunState::Success)
-            }
-            RunTarget::Queued => {
-                let others = pick(|state| state.terminal().is_some_and(|how| how != Terminal::Success));
-                reshape.change(&others, Change::Clear);
-                Outcome::Judged
-            }
-        };
-        Ok(reshape.settle(db, outcome).await?)
+        reshape(db, &self.inner.engine, row, Box::new(change)).await
     }
 
     /// Runs task instances of a run again, or says which those would be.
@@ -108,23 +111,24 @@ impl LocalBroker {
         refuse_new_version(body.only_new || body.run_on_latest_version)?;
         let (mut tx, row) = self.locked_run("clear run", &actor.tenant, dag, run_id).await?;
         let key = row.key;
-        let mut reshape = Reshape::load(&mut tx, &self.inner.engine, row).await?;
-        let tasks: Vec<TaskIndex> = reshape
-            .plan
-            .tasks_of(key)
-            .filter(|task| !body.only_failed || task.status.state().terminal().is_some_and(Terminal::fails_run))
-            .map(|task| task.key.task)
-            .collect();
+        let now = self.now();
+        let mut tasks = Vec::new();
+        let change = |plan: &mut Plan<'_>, _| -> Result<(), ServiceError> {
+            let failed = |state: TaskInstanceState| state.terminal().is_some_and(Terminal::fails_run);
+            tasks = instances(plan, key, |state| !body.only_failed || failed(state));
+            match plan.progress(key) {
+                Some(progress) if !body.dry_run => Ok(progress.clear(&tasks, now)?),
+                Some(_) | None => Ok(()),
+            }
+        };
+        let written = reshape(&mut tx, &self.inner.engine, row, Box::new(change)).await?;
         if body.dry_run {
-            drop((reshape, tx));
+            drop(tx);
             return Ok(Cleared::Rehearsed(self.instances(&actor.tenant, (dag, run_id), &tasks).await?));
         }
-        reshape.change(&tasks, Change::Clear);
-        let written = reshape.settle(&mut tx, Outcome::Judged).await?;
         let extra = json!({"only_failed": body.only_failed, "tasks": tasks.len()});
         audit::note_run(&mut tx, actor, self.now(), "clear_dag_run", (dag, run_id), &extra).await?;
-        tx.commit().await?;
-        self.written(written);
+        self.conclude(tx, written).await?;
         Ok(Cleared::Done(Box::new(self.run(&actor.tenant, dag, run_id).await?)))
     }
 
@@ -177,15 +181,15 @@ impl LocalBroker {
         Ok((tx, found.ok_or_else(|| ServiceError::not_found("DAG run", run_id))?))
     }
 
-    /// Tells everybody what a committed transaction has brought.
-    pub(crate) fn written(&self, written: Written) {
+    /// Ends a transaction: lets begin who may after what it has written, commits, and tells everybody what it has brought.
+    pub(crate) async fn conclude(&self, mut tx: Tx, mut written: Written) -> Result<(), StoreError> {
+        admission::settle(&mut tx, &self.inner.engine, &mut written).await?;
+        tx.commit().await?;
         if written.offers {
             self.inner.committer.stocked();
         }
-        if written.delays {
-            self.inner.engine.due.notify_one();
-        }
-        self.inner.engine.events.publish(written.events);
+        self.inner.engine.told(written);
+        Ok(())
     }
 }
 

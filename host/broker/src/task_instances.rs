@@ -1,10 +1,11 @@
 //! Task instances and their tries, as people read them.
 
+use flow_model::admission::DEFAULT_POOL;
 use flow_model::ids::{DagId, RunId, TaskId, TenantId};
 use flow_model::rest::task_instances::{TaskInstance, TaskInstanceFilter, TaskTry};
 use flow_model::rest::{Page, PageRequest, Scope};
 use flow_store::task_instance::TaskKey;
-use flow_store::{Session, view};
+use flow_store::{Session, StoreError, view};
 
 use crate::dag_runs::{check_scope, known_run};
 use crate::error::ServiceError;
@@ -21,7 +22,10 @@ impl LocalBroker {
     ) -> Result<Page<TaskInstance>, ServiceError> {
         let mut db = self.inner.store.read().await?;
         check_scope(&mut db, tenant, scope).await?;
-        Ok(view::task_instances::list(&mut db, tenant, scope, filter, page).await?)
+        let mut found = view::task_instances::list(&mut db, tenant, scope, filter, page).await?;
+        let tries: Vec<&mut TaskTry> = found.entries.iter_mut().map(|instance| &mut instance.last_try).collect();
+        self.inner.complete(&mut db, tenant, tries).await?;
+        Ok(found)
     }
 
     /// One task instance.
@@ -45,6 +49,7 @@ impl LocalBroker {
         let mut db = self.inner.store.read().await?;
         let (key, instance) = self.inner.known_task(&mut db, tenant, run, task).await?;
         let mut entries = view::task_tries::past(&mut db, tenant, key).await?;
+        self.inner.complete(&mut db, tenant, &mut entries).await?;
         // A try that is over and awaits another stands among the past ones already.
         let last = instance.last_try;
         if entries.last().is_none_or(|past| past.try_number < last.try_number) {
@@ -81,8 +86,28 @@ impl Inner {
         let absent = || ServiceError::not_found("task instance", named(task, map_index));
         let index = version.graph.find(task).ok_or_else(absent)?;
         let key = TaskKey { run: row.key, task: index, map_index };
-        let instance = view::task_instances::get(db, tenant, key).await?.ok_or_else(absent)?;
+        let mut instance = view::task_instances::get(db, tenant, key).await?.ok_or_else(absent)?;
+        self.complete(db, tenant, [&mut instance.last_try]).await?;
         Ok((key, instance))
+    }
+
+    /// Adds what the version of a try's run says of its task.
+    pub(crate) async fn complete<'t>(
+        &self,
+        db: &mut Session,
+        tenant: &TenantId,
+        tries: impl IntoIterator<Item = &'t mut TaskTry>,
+    ) -> Result<(), StoreError> {
+        for one in tries {
+            let Some(id) = one.dag_version.as_ref().map(|version| version.id) else { continue };
+            let version = self.engine.versions.get(db, tenant, id).await?;
+            let Some(index) = version.graph.find(&one.task_id) else { continue };
+            let task = version.graph.task(index);
+            one.pool = task.pool.as_ref().map_or_else(|| DEFAULT_POOL.to_owned(), ToString::to_string);
+            one.pool_slots = task.pool_slots;
+            one.priority_weight = Some(version.priority(index).into());
+        }
+        Ok(())
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use flow_model::admission::DEFAULT_POOL;
 use flow_model::graph::{Graph, TaskIndex};
 use flow_model::ids::{DagId, ModuleName, TaskId, TenantId};
 use flow_model::rest::Page;
 use flow_model::rest::tasks::{ClassRef, Task};
-use serde_json::Map;
 
 use crate::dags::known_dag;
 use crate::error::ServiceError;
@@ -53,35 +53,36 @@ impl LocalBroker {
 fn shown(graph: &Graph, index: TaskIndex, module: &ModuleName) -> Task {
     let (dag, task) = (graph.spec(), graph.task(index));
     let ids = |tasks: &[TaskIndex]| tasks.iter().map(|&task| graph.task(task).task_id.clone()).collect();
+    let operator = task.native.as_ref().map_or_else(|| task.function.clone(), |native| native.name().to_owned());
     Task {
         task_id: task.task_id.clone(),
-        task_display_name: task.task_id.to_string(),
-        owner: None,
+        task_display_name: task.display_name.clone().unwrap_or_else(|| task.task_id.to_string()),
+        owner: task.owner.clone().or_else(|| dag.owner.clone()),
         start_date: dag.start_date,
         end_date: dag.end_date,
         trigger_rule: task.trigger_rule,
-        depends_on_past: false,
-        wait_for_downstream: false,
+        depends_on_past: task.depends_on_past,
+        wait_for_downstream: task.wait_for_downstream,
         retries: task.retries,
         queue: Some("default".to_owned()),
-        pool: "default_pool".to_owned(),
-        pool_slots: 1,
+        pool: task.pool.as_ref().map_or_else(|| DEFAULT_POOL.to_owned(), ToString::to_string),
+        pool_slots: task.pool_slots,
         execution_timeout: task.execution_timeout_ms.map(|limit| Duration::from_millis(limit).into()),
         retry_delay: task.retry_delay().into(),
-        retry_exponential_backoff: 0.0,
-        priority_weight: 1,
-        weight_rule: None,
+        retry_exponential_backoff: task.retry_exponential_backoff,
+        priority_weight: task.priority_weight,
+        weight_rule: Some(task.weight_rule),
         ui_color: None,
         ui_fgcolor: None,
         template_fields: Vec::new(),
         upstream_task_ids: ids(graph.upstream(index)),
         downstream_task_ids: ids(graph.downstream(index)),
-        doc_md: None,
-        operator_name: Some(task.function.clone()),
-        params: Map::new(),
-        class_ref: ClassRef { module_path: module.clone(), class_name: task.function.clone() },
-        is_mapped: false,
-        has_outlets: false,
+        doc_md: task.doc_md.clone(),
+        class_ref: ClassRef { module_path: module.clone(), class_name: operator.clone() },
+        operator_name: Some(operator),
+        params: dag.params.clone(),
+        is_mapped: task.mapped().is_some(),
+        has_outlets: !task.outlets.is_empty(),
         extra_links: Vec::new(),
         uses: dag.uses.union(&task.uses),
     }

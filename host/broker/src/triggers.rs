@@ -2,10 +2,13 @@
 
 use flow_model::advance::Tally;
 use flow_model::call::limit;
-use flow_model::ids::{DagId, RunId, TenantId};
+use flow_model::dag::DagSpec;
+use flow_model::graph::Part;
+use flow_model::ids::{DagId, PartitionKey, RunId, TenantId};
+use flow_model::params;
 use flow_model::quota::{self, Quota};
 use flow_model::rest::dag_runs::TriggerDagRun;
-use flow_model::run::{RunType, TriggeredBy, manual_run_id, state_at_creation};
+use flow_model::run::{RunType, TriggeredBy, manual_run_id, permits, state_at_creation};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 use flow_model::timetable::DataInterval;
@@ -16,6 +19,7 @@ use crate::committer::Refusal;
 use crate::create::NewRun;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
+use crate::schedules::{manual_interval, timeout};
 use crate::text::{NotJson, check_object};
 
 /// What is known of a run that is asked for.
@@ -32,8 +36,13 @@ pub(crate) struct Trigger {
     pub(crate) conf: Option<String>,
     pub(crate) note: Option<String>,
     pub(crate) by: TriggeredBy,
+    pub(crate) run_type: RunType,
+    /// The part of its assets that the run is for.
+    pub(crate) partition: Option<PartitionKey>,
     /// Who asks, for the event log.
     pub(crate) user: Option<String>,
+    /// Which part of the DAG runs, if not all does.
+    pub(crate) part: Option<Part>,
 }
 
 impl Trigger {
@@ -48,7 +57,10 @@ impl Trigger {
             conf: None,
             note: None,
             by,
+            run_type: RunType::of(by),
+            partition: None,
             user: None,
+            part: None,
         }
     }
 }
@@ -61,9 +73,16 @@ const MADE_UP: u32 = 4;
 impl LocalBroker {
     /// Starts a run and answers its id.
     pub async fn start_run(&self, actor: &Actor, dag: &DagId, body: TriggerDagRun) -> Result<RunId, ServiceError> {
-        if body.partition_key.is_some() {
-            return Err(ServiceError::invalid("partition_key", "data is not partitioned here; leave it out"));
-        }
+        self.start_run_as(actor, dag, body, RunType::Manual).await
+    }
+
+    pub(crate) async fn start_run_as(
+        &self,
+        actor: &Actor,
+        dag: &DagId,
+        body: TriggerDagRun,
+        run_type: RunType,
+    ) -> Result<RunId, ServiceError> {
         let interval = match (body.data_interval_start, body.data_interval_end) {
             (Some(start), Some(end)) if start <= end => Some(DataInterval { start, end }),
             (None, None) => None,
@@ -80,6 +99,8 @@ impl LocalBroker {
             conf: body.conf.map(String::from),
             note: body.note.map(checked_note).transpose()?,
             user: Some(actor.name.clone()),
+            run_type,
+            partition: body.partition_key,
             ..Trigger::new(dag.clone(), TriggeredBy::RestApi)
         };
         Ok(self.trigger(&actor.tenant, trigger).await?.run_id)
@@ -127,9 +148,17 @@ impl LocalBroker {
         let allowed =
             tenant::get(&mut db, tenant).await?.map_or_else(Quota::default, |tenant| tenant.quota).active_runs;
         quota::admit("active_runs", run::active(&mut db, tenant, allowed).await?, 1, allowed)?;
-        let version = self.inner.engine.versions.get(&mut db, tenant, dag.version).await?;
+        let mut version = self.inner.engine.versions.get(&mut db, tenant, dag.version).await?;
+        let run_type = trigger.run_type;
+        admit(version.graph.spec(), run_type, conf.as_deref())?;
+        if let Some(part) = &trigger.part {
+            drop(db);
+            version = self.part_of(tenant, &version, part).await?;
+        }
         let state = state_at_creation(dag.is_paused);
-        let here = trigger.logical_date.map(|at| DataInterval { start: at, end: at });
+        let inferred = trigger.logical_date.filter(|_| trigger.interval.is_none());
+        let inferred = inferred.map(|at| manual_interval(&version, at));
+        let due = inferred.map(|interval| interval.end).or(trigger.logical_date);
         let row = RunRow {
             key: self.inner.engine.mint_run(now),
             tenant: tenant.clone(),
@@ -137,18 +166,21 @@ impl LocalBroker {
             run_id,
             version: version.id,
             state,
-            tally: Tally::new(&version.graph),
-            run_type: RunType::Manual,
+            tally: Tally::default(),
+            run_type,
             logical_date: trigger.logical_date,
-            interval: trigger.interval.or(here),
-            run_after: trigger.run_after.or(trigger.logical_date).unwrap_or(now),
+            interval: trigger.interval.or(inferred),
+            run_after: trigger.run_after.or(due).unwrap_or(now),
             queued_at: now,
             start_date: (state == RunState::Running).then_some(now),
             end_date: None,
             triggered_by: trigger.by,
             triggering_user: trigger.user.clone(),
+            timeout_at: timeout(&version, state, now),
+            held: false,
         };
-        Ok(NewRun { row, version, conf, note: trigger.note.clone(), owner: trigger.user.clone() })
+        let (note, owner) = (trigger.note.clone(), trigger.user.clone());
+        Ok(NewRun { row, version, conf, note, partition: trigger.partition.clone(), owner })
     }
 
     /// Says what is taken; nothing, if another made-up run id may help.
@@ -169,6 +201,16 @@ impl LocalBroker {
             (true, true, None) | (false, _, None) => Ok(()),
         }
     }
+}
+
+/// Whether the DAG allows such a run, with this configuration.
+fn admit(spec: &DagSpec, run_type: RunType, conf: Option<&str>) -> Result<(), ServiceError> {
+    if !permits(&spec.allowed_run_types, run_type) {
+        let allowed: Vec<&str> = spec.allowed_run_types.iter().map(|kind| kind.as_str()).collect();
+        let reason = format!("it allows no {run_type} runs; the kinds that it allows are: {}", allowed.join(", "));
+        return Err(ServiceError::invalid(format!("a run of DAG {:?}", spec.dag_id.as_str()), reason));
+    }
+    params::admit(&spec.params, conf).map_err(|error| ServiceError::invalid("conf", error.to_string()))
 }
 
 /// A run's configuration as it is kept; `None` for an empty one.

@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use crate::client::ClientCommand;
 use crate::output::Format;
 use crate::settings::{Flags, ForAll, ForDatabase, ForDemo, ForServe, ForWorker};
+use crate::test_run::TestArgs;
 
 /// A WebAssembly-sandboxed, multi-tenant task runtime
 #[derive(Debug, Parser)]
@@ -28,6 +29,7 @@ Examples:
   flow-host serve --database-url postgres://…     the same on PostgreSQL
   flow-host worker --server http://host:8080 --token-file worker.token
   flow-host init my-flow                          start a crate of your own
+  flow-host test my_flow.wasm my-flow             run its DAG at once, without a server
   flow-host upload my_flow.wasm                   its DAGs run from then on";
 
 /// Everything that `flow-host` can do.
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     /// See it work: two tenants, the example modules, real data, results
     #[command(after_help = "Examples:\n  flow-host demo\n  flow-host demo --exit --data-dir ./demo-data")]
     Demo(DemoArgs),
+    /// Run a DAG of a component in memory and check what comes of it, its waits skipped; no server needed
+    Test(Box<TestArgs>),
     /// The database: bring it up to date, look after it
     Db {
         /// What to do with it.

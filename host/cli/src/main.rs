@@ -22,6 +22,7 @@ mod runtime;
 mod serve;
 mod settings;
 mod signals;
+mod test_run;
 mod worker;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
             let options = demo::Options { data_dir, modules, exit };
             demo::run(options, &Settings::of_process(flags, file)?)?;
         }
+        Command::Test(args) => test_run::run(*args, file)?,
         Command::Db { verb: DatabaseVerb::Migrate(flags) } => db::migrate(&Settings::of_process(flags, file)?)?,
         Command::Db { verb: DatabaseVerb::Check(flags) } => db::check(&Settings::of_process(flags, file)?)?,
         Command::Db { verb: DatabaseVerb::Clean(CleanArgs { older_than, flags }) } => {

@@ -12,7 +12,7 @@ use crate::clock::random;
 use crate::data_dir::DataDir;
 use crate::database::Database;
 use crate::errors::Failure;
-use crate::host::{LocalWorker, Parts, Tools, limits, open_broker, start_sandbox, worker_config};
+use crate::host::{LocalWorker, Parts, Tools, egress, limits, open_broker, start_sandbox, worker_config};
 use crate::settings::{
     CONCURRENCY, DATA_DIR, DATABASE_URL, DRAIN_SECONDS, SERVER, ServerUrl, Settings, Slots, TOKEN_FILE,
 };
@@ -33,7 +33,7 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
     let base: PathBuf = settings.get(&DATA_DIR)?;
     let Slots(slots) = settings.get(&CONCURRENCY)?;
     let drain = Duration::from_secs(settings.get(&DRAIN_SECONDS)?);
-    let limits = limits(settings)?;
+    let (egress, limits) = (egress(settings)?, limits(settings)?);
     runtime::block_on(async {
         let tools = Tools::of_process();
         // Several workers on one machine share the directory above theirs.
@@ -45,7 +45,8 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
                 let broker = RemoteBroker::new(config).map_err(|error| Failure::usage(error.to_string()))?;
                 let id = JobId::mint((tools.clock)(), random(&tools.entropy));
                 tracing::info!(worker = %id, slots, "the worker takes work");
-                let worker = Worker::new(broker, sandbox, worker_config(id, slots, drain, &tools));
+                let worker = Worker::new(broker, sandbox, worker_config(id, slots, drain, egress, &tools));
+                let worker = worker.map_err(|error| explain(&error))?;
                 Ok(worker.run(shutdown).await.map_err(|error| explain(&error))?)
             }
             Door::Local(database, given) => {
@@ -64,7 +65,7 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
                     limits,
                 };
                 let broker = open_broker(parts, &tools).await?;
-                let worker = LocalWorker { broker: broker.clone(), sandbox, slots, drain };
+                let worker = LocalWorker { broker: broker.clone(), sandbox, slots, drain, egress };
                 let outcome = worker.run(Arc::new(tools), shutdown).await;
                 broker.close().await?;
                 store.close().await;
@@ -97,7 +98,7 @@ fn explain(error: &WorkerError) -> Failure {
     match error {
         WorkerError::NotAllowed(_) => Failure::not_allowed(error.to_string())
             .hint("the platform administrator makes a token with `flow-host tokens create NAME --worker`"),
-        WorkerError::NotUnderstood(_) => Failure::failed(error.to_string()),
+        WorkerError::NotUnderstood(_) | WorkerError::Client(_) => Failure::failed(error.to_string()),
     }
 }
 

@@ -65,6 +65,19 @@ pub enum Call {
         /// Under which key.
         key: EntryKey,
     },
+    /// `xcom.pull-from`
+    XcomPullFrom {
+        /// Of which DAG.
+        dag: DagId,
+        /// Of which run.
+        run_id: RunId,
+        /// Whose value.
+        task: TaskId,
+        /// Under which key.
+        key: EntryKey,
+        /// Of which mapped instance.
+        map_index: Option<u32>,
+    },
     /// `task-state.get`
     StateGet {
         /// Which entry.
@@ -116,6 +129,26 @@ pub enum Call {
     },
     /// `runs.previous-success`
     PreviousSuccess,
+    /// `assets.emit`
+    AssetEmit {
+        /// Which asset, by name.
+        asset: String,
+        /// What to say of it: one JSON object as text.
+        extra: Option<String>,
+        /// The alias in whose name.
+        alias: Option<String>,
+        /// Which partition was updated.
+        partition_key: Option<String>,
+    },
+    /// `assets.events`
+    AssetEvents {
+        /// Of which asset, by name.
+        asset: String,
+        /// Not before this instant.
+        since: Option<Millis>,
+        /// How many at most, the latest ones.
+        limit: u32,
+    },
 }
 
 /// What the broker answers. Which variant belongs to which [`Call`] is fixed: see [`Call::family`].
@@ -124,7 +157,7 @@ pub enum Call {
 pub enum Reply {
     /// Done; nothing to say.
     Done,
-    /// One text: a variable, a task-state entry, a JSON value or a run id.
+    /// One text: a variable, a task-state entry, a JSON value, a run id, or a JSON array of events of an asset.
     Text(String),
     /// Keys in ascending order.
     Keys(Vec<String>),
@@ -208,6 +241,8 @@ pub enum Family {
     TaskInstance,
     /// `runs`
     Runs,
+    /// `assets`
+    Assets,
 }
 
 impl Call {
@@ -217,7 +252,9 @@ impl Call {
             Self::VariableGet { .. } | Self::VariableKeys { .. } => Family::VariableRead,
             Self::VariableSet { .. } | Self::VariableDelete { .. } => Family::VariableWrite,
             Self::ConnectionGet { .. } => Family::Connection,
-            Self::XcomPush { .. } | Self::XcomPull { .. } | Self::XcomPullAll { .. } => Family::Xcom,
+            Self::XcomPush { .. } | Self::XcomPull { .. } | Self::XcomPullAll { .. } | Self::XcomPullFrom { .. } => {
+                Family::Xcom
+            }
             Self::StateGet { .. } | Self::StateSet { .. } | Self::StateDelete { .. } | Self::StateClear => {
                 Family::TaskState
             }
@@ -225,6 +262,7 @@ impl Call {
             Self::RunTrigger { .. } | Self::RunState { .. } | Self::RunCounts { .. } | Self::PreviousSuccess => {
                 Family::Runs
             }
+            Self::AssetEmit { .. } | Self::AssetEvents { .. } => Family::Assets,
         }
     }
 }
@@ -241,6 +279,14 @@ pub mod limit {
     pub const STATE_KEYS: u64 = 1_000;
     /// Keys in one page of `variables.keys`.
     pub const KEYS_PAGE: u32 = 100;
+    /// The name of an asset or of an alias.
+    pub const ASSET_NAME: usize = 1_500;
+    /// Events in one answer of `assets.events`.
+    pub const ASSET_EVENTS: u32 = 1_000;
+    /// The key of a partition.
+    pub const PARTITION_KEY: usize = 250;
+    /// How lists call a mapped instance, in characters.
+    pub const MAP_LABEL: usize = 250;
     /// One log message.
     pub const LOG_MESSAGE: usize = 16 << 10;
 }

@@ -1,12 +1,12 @@
-//! Cron expressions as Airflow reads them: five fields or a preset, on the wall clock of a time zone.
+//! Cron expressions as Airflow reads them: five fields, six with seconds, or a preset, on the wall clock of a time zone.
 //!
-//! Daylight saving time follows Airflow's `CronMixin`: a time that the spring change leaves out fires as much later as the
-//! clock jumped, one that the autumn change repeats fires at its second occurrence, and an expression whose hour field is
-//! exactly `*` fires by elapsed time instead, so that no hour goes without.
+//! What an expression means is what croniter 7 makes of it. Daylight saving time follows Airflow's `CronMixin`: a time that
+//! the spring change leaves out fires as much later as the clock jumped, one that the autumn change repeats fires at its
+//! second occurrence, and an expression that names all hours fires by elapsed time instead, so that no hour goes without.
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Utc};
+use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
 use self::field::Field;
@@ -16,7 +16,7 @@ mod field;
 /// Why a text is not a cron expression that can fire.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CronError {
-    /// Not five fields, and no preset.
+    /// Neither five nor six fields, and no preset.
     #[error(
         "a cron expression has five fields (minute hour day-of-month month day-of-week) or is a preset such as @daily, not {0} fields"
     )]
@@ -27,7 +27,7 @@ pub enum CronError {
     /// One field is malformed.
     #[error("{value:?} is not valid for {field}: {reason}")]
     Field {
-        /// Which of the five.
+        /// Which one.
         field: &'static str,
         /// What it says.
         value: String,
@@ -43,69 +43,64 @@ pub enum CronError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cron {
     text: String,
+    seconds: Field,
     minutes: Field,
     hours: Field,
     days: Field,
     months: Field,
     weekdays: Field,
-    every_hour: bool,
 }
 
-/// Leap days are at most eight years apart (1896 to 1904, 2096 to 2104); an expression that is silent longer never fires.
-const SEARCH_DAYS: u32 = 366 * 9;
+/// How far a match is looked for, as croniter does. Leap days are at most eight years apart, those that are a given
+/// weekday forty.
+const SEARCH_YEARS: i32 = 50;
 
 impl Cron {
-    /// Reads an expression. Names of months and weekdays, ranges, steps, lists, `L` and `5#2` are understood; with both
-    /// a day of the month and a weekday given, either one is enough, as cron has always had it.
+    /// Reads an expression. Names of months and weekdays, ranges, steps, lists, `L`, `15W`, `5#2` and `L5` are understood,
+    /// and a sixth field for seconds; with both a day of the month and a weekday given, either one is enough.
     pub fn parse(text: &str) -> Result<Self, CronError> {
         let text = text.trim();
         let expanded = if text.starts_with('@') { preset(text)? } else { text };
-        let fields: Vec<&str> = expanded.split_whitespace().collect();
-        let &[minute, hour, day, month, weekday] = fields.as_slice() else {
+        let fields: Vec<&str> = expanded.split_ascii_whitespace().collect();
+        let (&[minute, hour, day, month, weekday] | &[minute, hour, day, month, weekday, _]) = fields.as_slice() else {
             return Err(CronError::FieldCount(fields.len()));
         };
-        let cron = Self {
+        let mut cron = Self {
             text: text.to_owned(),
+            seconds: fields.get(5).map_or(Ok(Field::only(0)), |second| Field::parse(&field::SECOND, second))?,
             minutes: Field::parse(&field::MINUTE, minute)?,
             hours: Field::parse(&field::HOUR, hour)?,
             days: Field::parse(&field::DAY, day)?,
             months: Field::parse(&field::MONTH, month)?,
             weekdays: Field::parse(&field::WEEKDAY, weekday)?,
-            every_hour: hour == "*",
         };
-        let leap_year = NaiveDate::from_ymd_opt(2096, 1, 1).unwrap_or(NaiveDate::MIN);
-        cron.day_from(leap_year, Direction::Forward).map(|_| cron.clone()).ok_or(CronError::Never)
+        // A list of all days restricts nothing, but croniter sees that only beside a star.
+        cron.days.any |= cron.days.all && weekday.contains('*');
+        cron.weekdays.any |= cron.weekdays.all && day.contains('*');
+        let any_date = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or_default();
+        cron.day_from(any_date, Direction::Forward).map(|_| cron.clone()).ok_or(CronError::Never)
     }
 
     /// The first instant after `after` at which it fires in `zone`; `None` at the end of representable time.
     pub fn next(&self, after: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
         let local = after.with_timezone(&zone).naive_local();
         let scheduled = self.search(local, Direction::Forward)?;
-        if self.every_hour {
-            return after.checked_add_signed(scheduled - local);
-        }
-        let found = to_utc(scheduled, zone)?;
-        // Around an autumn change a local time can lie before `after`; the one behind it is then meant.
-        if found > after { Some(found) } else { to_utc(self.search(scheduled, Direction::Forward)?, zone) }
+        if self.hours.all { after.checked_add_signed(scheduled - local) } else { to_utc(scheduled, zone) }
     }
 
-    /// The last instant before `before` at which it fired in `zone`.
+    /// The instant at which it fired in `zone` before `before`. In the first of two hours that the autumn change repeats
+    /// this is an instant of the second one, later than `before`: Airflow's answer, which callers reckon with.
     pub fn previous(&self, before: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
         let local = before.with_timezone(&zone).naive_local();
         let scheduled = self.search(local, Direction::Backward)?;
-        if self.every_hour {
-            return before.checked_sub_signed(local - scheduled);
-        }
-        let found = to_utc(scheduled, zone)?;
-        if found < before { Some(found) } else { to_utc(self.search(scheduled, Direction::Backward)?, zone) }
+        if self.hours.all { before.checked_sub_signed(local - scheduled) } else { to_utc(scheduled, zone) }
     }
 
-    /// The nearest matching local minute strictly beyond `from`.
+    /// The nearest matching local second strictly beyond `from`.
     fn search(&self, from: NaiveDateTime, direction: Direction) -> Option<NaiveDateTime> {
         let start = match direction {
-            Direction::Forward => floor_minute(from).checked_add_signed(Duration::minutes(1))?,
-            Direction::Backward if floor_minute(from) < from => floor_minute(from),
-            Direction::Backward => from.checked_sub_signed(Duration::minutes(1))?,
+            Direction::Forward => floor_second(from).checked_add_signed(Duration::seconds(1))?,
+            Direction::Backward => floor_second(from.checked_sub_signed(Duration::nanoseconds(1))?),
         };
         if self.matches_day(start.date())
             && let Some(time) = self.time_from(start.time(), direction)
@@ -118,11 +113,11 @@ impl Cron {
 
     fn day_from(&self, start: NaiveDate, direction: Direction) -> Option<NaiveDate> {
         let mut day = start;
-        for _ in 0..SEARCH_DAYS {
+        while (day.year() - start.year()).abs() <= SEARCH_YEARS {
             if self.matches_day(day) {
                 return Some(day);
             }
-            day = direction.step(day)?;
+            day = if self.months.has(day.month()) { direction.step(day)? } else { direction.leave_month(day)? };
         }
         None
     }
@@ -131,24 +126,36 @@ impl Cron {
         if !self.months.has(date.month()) {
             return false;
         }
-        let day = self.days.has(date.day()) || (self.days.last && date.succ_opt().is_none_or(|next| next.day() == 1));
-        let weekday = self.weekdays.has_weekday(date);
+        let (day, weekday) = (self.days.has_day(date), self.weekdays.has_weekday(date));
         match (self.days.any, self.weekdays.any) {
             (true, true) => true,
             (true, false) => weekday,
             (false, true) => day,
-            (false, false) => day || weekday,
+            (false, false) => match (self.days.narrows(), self.weekdays.narrows()) {
+                (true, true) => day && weekday,
+                (true, false) => day,
+                (false, true) => weekday,
+                (false, false) => day || weekday,
+            },
         }
     }
 
+    /// The nearest matching time of the day, `start` included.
     fn time_from(&self, start: NaiveTime, direction: Direction) -> Option<NaiveTime> {
-        let minute_of_day = start.hour() * 60 + start.minute();
-        let matches = |minute: &u32| self.hours.has(minute / 60) && self.minutes.has(minute % 60);
-        let found = match direction {
-            Direction::Forward => (minute_of_day..24 * 60).find(matches),
-            Direction::Backward => (0..=minute_of_day).rev().find(matches),
-        }?;
-        NaiveTime::from_hms_opt(found / 60, found % 60, 0)
+        let (hour, minute, second) = (start.hour(), start.minute(), start.second());
+        let first = |field: &Field| field.nearest(direction.begin(), direction);
+        let beyond = |field: &Field, number| direction.beyond(number).and_then(|next| field.nearest(next, direction));
+        if self.hours.has(hour) {
+            if self.minutes.has(minute)
+                && let Some(second) = self.seconds.nearest(second, direction)
+            {
+                return NaiveTime::from_hms_opt(hour, minute, second);
+            }
+            if let Some(minute) = beyond(&self.minutes, minute) {
+                return NaiveTime::from_hms_opt(hour, minute, first(&self.seconds)?);
+            }
+        }
+        NaiveTime::from_hms_opt(beyond(&self.hours, hour)?, first(&self.minutes)?, first(&self.seconds)?)
     }
 }
 
@@ -172,16 +179,39 @@ impl Direction {
         }
     }
 
+    /// The nearest day of another month.
+    fn leave_month(self, day: NaiveDate) -> Option<NaiveDate> {
+        match self {
+            Self::Forward => day.with_day(1)?.checked_add_months(Months::new(1)),
+            Self::Backward => day.with_day(1)?.pred_opt(),
+        }
+    }
+
     fn first_of_day(self) -> NaiveTime {
         match self {
             Self::Forward => NaiveTime::MIN,
-            Self::Backward => NaiveTime::from_hms_opt(23, 59, 0).unwrap_or(NaiveTime::MIN),
+            Self::Backward => NaiveTime::from_hms_opt(23, 59, 59).unwrap_or_default(),
+        }
+    }
+
+    /// Where to begin among the numbers of a field.
+    fn begin(self) -> u32 {
+        match self {
+            Self::Forward => 0,
+            Self::Backward => 63,
+        }
+    }
+
+    fn beyond(self, number: u32) -> Option<u32> {
+        match self {
+            Self::Forward => Some(number + 1),
+            Self::Backward => number.checked_sub(1),
         }
     }
 }
 
-fn floor_minute(time: NaiveDateTime) -> NaiveDateTime {
-    time.with_second(0).and_then(|time| time.with_nanosecond(0)).unwrap_or(time)
+fn floor_second(time: NaiveDateTime) -> NaiveDateTime {
+    time.with_nanosecond(0).unwrap_or(time)
 }
 
 /// The instant of a local time, by the rules at the top of this file.
@@ -199,14 +229,14 @@ fn to_utc(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
 }
 
 fn preset(text: &str) -> Result<&'static str, CronError> {
-    match text {
+    match text.to_ascii_lowercase().as_str() {
         "@hourly" => Ok("0 * * * *"),
         "@daily" | "@midnight" => Ok("0 0 * * *"),
         "@weekly" => Ok("0 0 * * 0"),
         "@monthly" => Ok("0 0 1 * *"),
         "@quarterly" => Ok("0 0 1 */3 *"),
         "@yearly" | "@annually" => Ok("0 0 1 1 *"),
-        unknown => Err(CronError::Preset(unknown.to_owned())),
+        _ => Err(CronError::Preset(text.to_owned())),
     }
 }
 
@@ -218,9 +248,9 @@ mod tests {
     fn mistakes_say_what_is_accepted() {
         let message = |text: &str| Cron::parse(text).expect_err("a mistake").to_string();
         assert_eq!(
-            message("* * * * * *"),
+            message("* * * *"),
             "a cron expression has five fields (minute hour day-of-month month day-of-week) or is a preset such as \
-             @daily, not 6 fields"
+             @daily, not 4 fields"
         );
         assert_eq!(message("61 * * * *"), "\"61\" is not valid for minute: use numbers from 0 to 59");
         assert_eq!(

@@ -2,29 +2,55 @@
 //!
 //! Everything here is a claim by a guest. [`crate::graph::Graph::build`] turns it into something to rely on.
 
-use std::fmt;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::ids::{DagId, TaskId};
+use self::task::is_default;
+use crate::asset::{AliasSpec, AssetSpec};
+use crate::ids::DagId;
+use crate::run::{MAX_ACTIVE_RUNS, RunType};
+pub use crate::schedule::ScheduleSpec;
 use crate::time::Millis;
-use crate::trigger_rule::TriggerRule;
+use crate::timetable::Schedule;
 use crate::uses::Uses;
+
+mod callback;
+mod group;
+mod mapping;
+mod native;
+mod param;
+mod task;
+
+pub use callback::{CallbackEvent, CallbackSpec, DeadlineReference, DeadlineSpec};
+pub use group::{GroupItem, GroupSpec};
+pub use mapping::{MapSource, Mapped};
+pub use native::{ExternalRun, HttpCheck, HumanInputSpec, Native, WaitFor, WaitSpec};
+pub use param::ParamSpec;
+pub use task::{Argument, Decides, SensorSpec, TaskSpec, Teardown, WeightRule};
 
 /// One DAG as its module describes it. Unknown keys are refused, so that a newer SDK never half-works.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, as in Airflow")]
 pub struct DagSpec {
     /// The DAG's id, unique within the tenant.
     pub dag_id: DagId,
+    /// How people see its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
     /// One line for lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// What it does, in Markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doc_md: Option<String>,
     /// Labels for filtering.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Who answers for its tasks, where they do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// When runs are made; without it only by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<ScheduleSpec>,
@@ -37,127 +63,66 @@ pub struct DagSpec {
     /// Whether intervals missed while nothing ran are made up for, oldest first.
     #[serde(default)]
     pub catchup: bool,
+    /// What a run can be given, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, ParamSpec>,
+    /// How many runs may be active at once; [`crate::run::MAX_ACTIVE_RUNS`] unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_active_runs: Option<u32>,
+    /// How many task instances of one run may be active at once; without it as many as there is room for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_active_tasks: Option<u32>,
+    /// After how many failed runs in a row the DAG is paused; 0 for never.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub max_consecutive_failed_dag_runs: u32,
+    /// How long a run may take, in milliseconds. One that takes longer fails, and what has not ended is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dagrun_timeout_ms: Option<u64>,
+    /// Whether the first task that fails ends the run. Only `all_success` is allowed as a rule then.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fail_fast: bool,
+    /// Whether the DAG is paused when it first appears.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub is_paused_upon_creation: bool,
+    /// Whether clearing takes a run to the latest version of the DAG, where the request does not say.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rerun_with_latest_version: bool,
+    /// The kinds of run there may be; all of them if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_run_types: Vec<RunType>,
+    /// What runs when a run has ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callbacks: Vec<CallbackSpec>,
+    /// By when a run has to be done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deadlines: Vec<DeadlineSpec>,
+    /// The assets that it declares. One that it only refers to by name declares itself, with its name as its URI.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<AssetSpec>,
+    /// The aliases among what its tasks update and read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asset_aliases: Vec<AliasSpec>,
     /// What every task may use, besides its own list.
     #[serde(default)]
     pub uses: Uses,
+    /// The groups that its tasks are in, each after the one around it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupSpec>,
     /// The DAG's tasks, in the order they were written.
     pub tasks: Vec<TaskSpec>,
 }
 
-/// When scheduled runs are made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum ScheduleSpec {
-    /// A cron expression (five fields, or a preset such as `@daily`) in an IANA time zone, `UTC` unless given.
-    Cron {
-        /// The expression.
-        expression: String,
-        /// The zone's name, such as `Europe/Amsterdam`.
-        #[serde(default = "utc")]
-        timezone: String,
-    },
-    /// A fixed interval in milliseconds, at least one second, counted from `start_date`.
-    Interval {
-        /// The interval's length.
-        every_ms: u64,
-    },
-}
-
-impl fmt::Display for ScheduleSpec {
-    /// As lists show it: the cron expression, or the interval in days, hours, minutes, seconds and milliseconds.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cron { expression, timezone: _ } => f.write_str(expression),
-            Self::Interval { every_ms } => {
-                f.write_str("every")?;
-                let mut rest = *every_ms;
-                for (unit, length) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
-                    if rest >= length {
-                        write!(f, " {}{unit}", rest / length)?;
-                        rest %= length;
-                    }
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-fn utc() -> String {
-    "UTC".to_owned()
-}
-
-/// One task as its module describes it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TaskSpec {
-    /// The task's id, unique within its DAG.
-    pub task_id: TaskId,
-    /// Which exported function runs; tasks may share one. It is opaque to the host and handed back on `run`.
-    pub function: String,
-    /// The function's arguments, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub arguments: Vec<Argument>,
-    /// Direct upstream tasks that hand no value over: order alone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub depends_on: Vec<TaskId>,
-    /// When the task may run, by the states of its direct upstream tasks.
-    #[serde(default)]
-    pub trigger_rule: TriggerRule,
-    /// How many more tries there are after the first one failed.
-    #[serde(default)]
-    pub retries: u32,
-    /// The pause before another try, in milliseconds. Airflow's default is five minutes.
-    #[serde(default = "five_minutes")]
-    pub retry_delay_ms: u64,
-    /// Wall-clock limit of one try, in milliseconds; the tenant's limit if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub execution_timeout_ms: Option<u64>,
-    /// What the task may use, besides the DAG's list.
-    #[serde(default)]
-    pub uses: Uses,
-}
-
-fn five_minutes() -> u64 {
-    300_000
-}
-
-/// One argument of a task's function.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Argument {
-    /// A value known when the DAG is parsed.
-    Literal(Value),
-    /// What another task of the run returned. It makes that task a direct upstream.
-    Output(TaskId),
-    /// Several tasks' results as one JSON array, in this order. It makes each of them a direct upstream.
-    Outputs(Vec<TaskId>),
-    /// A member of the run's configuration; `null` where the run has none of that name.
-    Conf(String),
-}
-
-impl TaskSpec {
-    /// The pause before another try.
-    pub fn retry_delay(&self) -> Duration {
-        Duration::from_millis(self.retry_delay_ms)
+impl DagSpec {
+    /// How many of its runs may be active at once: as many as it says, and no more than its schedule allows.
+    pub fn max_active_runs(&self) -> u32 {
+        let own = self.max_active_runs.unwrap_or(MAX_ACTIVE_RUNS);
+        let schedule = self.schedule.as_ref().and_then(|schedule| Schedule::parse(schedule).ok());
+        schedule.and_then(|schedule| schedule.active_runs_limit()).map_or(own, |limit| limit.min(own))
     }
 
-    /// Every direct upstream task, each once, in the order first named.
-    pub fn upstream(&self) -> Vec<&TaskId> {
-        let mut seen = Vec::new();
-        let mut add = |id| {
-            if !seen.contains(&id) {
-                seen.push(id);
-            }
-        };
-        for argument in &self.arguments {
-            match argument {
-                Argument::Output(task) => add(task),
-                Argument::Outputs(tasks) => tasks.iter().for_each(&mut add),
-                Argument::Literal(_) | Argument::Conf(_) => {}
-            }
-        }
-        self.depends_on.iter().for_each(&mut add);
-        seen
+    /// Everybody who answers for one of its tasks, each once, in alphabetical order.
+    pub fn owners(&self) -> Vec<&str> {
+        let of_tasks = self.tasks.iter().filter_map(|task| task.owner.as_deref().or(self.owner.as_deref()));
+        of_tasks.collect::<BTreeSet<&str>>().into_iter().collect()
     }
 }

@@ -8,20 +8,24 @@ use std::fmt::Display;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::asset;
 use crate::call::limit;
 use crate::dag::{DagSpec, TaskSpec};
 use crate::graph::Graph;
 use crate::quota::{Policy, Quota};
 use crate::timetable::Schedule;
-use crate::uses::Uses;
+use crate::uses::{Uses, is_origin_pattern};
+
+mod aftermath;
+mod limits;
+mod natives;
+mod words;
 
 /// Why a description is refused: one sentence for the module's owner that names the DAG, the reason and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct DescriptionError(pub String);
 
-const MAX_DESCRIPTION: usize = 5_000;
-const MAX_TAGS: usize = 100;
 const MAX_NAME: usize = 250;
 const MAX_PATTERNS: usize = 1_000;
 const MAX_RETRIES: u32 = 10_000;
@@ -53,6 +57,7 @@ pub fn read(text: &str, quota: &Quota, policy: &Policy) -> Result<Vec<Graph>, De
         check(&spec, quota, policy).map_err(|reason| refuse(format!("DAG {:?}: {reason}", name.as_str())))?;
         graphs.push(Graph::build(spec).map_err(|error| refuse(format!("DAG {:?}: {error}", name.as_str())))?);
     }
+    asset::together(graphs.iter().map(Graph::spec)).map_err(refuse)?;
     Ok(graphs)
 }
 
@@ -105,7 +110,9 @@ fn without_place(error: &serde_json::Error) -> String {
 }
 
 fn check(spec: &DagSpec, quota: &Quota, policy: &Policy) -> Result<(), String> {
-    check_words(spec)?;
+    words::check(spec)?;
+    aftermath::check(spec)?;
+    limits::check(spec)?;
     let tasks = u64::try_from(spec.tasks.len()).unwrap_or(u64::MAX);
     if tasks > quota.tasks_per_dag {
         return Err(format!("it has {tasks} tasks; at most {} are allowed", quota.tasks_per_dag));
@@ -116,27 +123,27 @@ fn check(spec: &DagSpec, quota: &Quota, policy: &Policy) -> Result<(), String> {
     if spec.start_date.zip(spec.end_date).is_some_and(|(start, end)| end < start) {
         return Err("its end_date is before its start_date".to_owned());
     }
+    asset::check(spec)?;
     check_uses(&spec.uses, policy)?;
     let of_task = |task: &TaskSpec, reason| format!("task {:?}: {reason}", task.task_id.as_str());
-    spec.tasks.iter().try_for_each(|task| check_task(task, policy).map_err(|reason| of_task(task, reason)))
-}
-
-fn check_words(spec: &DagSpec) -> Result<(), String> {
-    if spec.description.as_ref().is_some_and(|text| text.len() > MAX_DESCRIPTION || text.contains('\0')) {
-        return Err(format!("its description has more than {MAX_DESCRIPTION} bytes or holds a NUL"));
-    }
-    if spec.tags.len() > MAX_TAGS {
-        return Err(format!("it has {} tags; at most {MAX_TAGS} are allowed", spec.tags.len()));
-    }
-    match spec.tags.iter().find(|tag| !is_label(tag, 100)) {
-        Some(tag) => Err(format!("tag {tag:?} is not valid: use 1 to 100 bytes without control characters")),
-        None => Ok(()),
-    }
+    let check_task = |task| check_task(task, policy).and_then(|()| natives::check_task(spec, task));
+    spec.tasks.iter().try_for_each(|task| check_task(task).map_err(|reason| of_task(task, reason)))
 }
 
 fn check_task(task: &TaskSpec, policy: &Policy) -> Result<(), String> {
-    if !is_label(&task.function, MAX_NAME) {
-        return Err("its function is not valid: use 1 to 250 bytes without control characters".to_owned());
+    words::check_task(task)?;
+    aftermath::check_task(task)?;
+    limits::check_task(task)?;
+    match &task.native {
+        None if !is_label(&task.function, MAX_NAME) => {
+            return Err("its function is not valid: use 1 to 250 bytes without control characters".to_owned());
+        }
+        Some(_) if !task.function.is_empty() => {
+            return Err(
+                "it has a function, and something that the host does in its place; leave one of them out".to_owned()
+            );
+        }
+        None | Some(_) => {}
     }
     at_most("retries", task.retries, MAX_RETRIES)?;
     at_most("retry_delay_ms", task.retry_delay_ms, MAX_SPAN_MS)?;
@@ -150,13 +157,19 @@ fn check_task(task: &TaskSpec, policy: &Policy) -> Result<(), String> {
 }
 
 fn check_uses(uses: &Uses, policy: &Policy) -> Result<(), String> {
-    for (kind, patterns) in [("variables", &uses.variables), ("connections", &uses.connections), ("dags", &uses.dags)] {
+    for (kind, patterns) in uses.kinds() {
         if patterns.len() > MAX_PATTERNS {
             return Err(format!("uses.{kind} has {} entries; at most {MAX_PATTERNS} are allowed", patterns.len()));
         }
         for pattern in patterns {
             if !is_label(pattern, MAX_NAME) {
                 return Err(format!("uses.{kind} holds {pattern:?}; use a name, or the beginning of one and `*`"));
+            }
+            if kind == "origins" && !is_origin_pattern(pattern) {
+                return Err(format!(
+                    "uses.origins holds {pattern:?}; use a scheme and a host in lower case, and the port if it is not the \
+                     scheme's own, such as \"https://api.example.com\" or \"http://build.internal:8080\""
+                ));
             }
             if policy.forbid_wildcards && pattern.ends_with('*') {
                 return Err(format!(

@@ -4,7 +4,8 @@
 //! each other one by one; a tenant that had nothing to do begins at the turn that is being handed out, not before it. So
 //! tenants with work take turns, and one that queues a hundred thousand tasks delays another by one task, not by all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use crate::ids::TenantId;
 
@@ -54,6 +55,42 @@ impl Turns {
     }
 }
 
+/// The priority of what is not a task: parsing, looking whether a trigger has fired, asking a timetable, a callback. It is
+/// short, somebody waits for it, and it comes before all tasks of its tenant.
+pub const URGENT: i64 = 1 << 34;
+
+/// What a tenant's turns are spent on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange<I> {
+    /// What is claimed, each piece with its turn.
+    pub claimed: Vec<(I, u64)>,
+    /// What has to wait longer than its turn would have it, each piece with its new turn.
+    pub moved: Vec<(I, u64)>,
+}
+
+/// Spends the turns of a tenant's work that was `drawn` on the work of that tenant that matters most: `weightiest`, the most
+/// important first and no more of it. The tenant gets as many turns as before and at the same time; only its own work
+/// changes places.
+pub fn exchange<I: Copy + Eq + Hash>(drawn: &[(I, u64)], weightiest: &[(I, u64)]) -> Exchange<I> {
+    let drawn_ids: HashSet<I> = drawn.iter().map(|&(id, _)| id).collect();
+    let first: HashSet<I> = weightiest.iter().map(|&(id, _)| id).collect();
+    // Fewer may be found than were drawn, if others claim at the same time.
+    let rest = drawn.iter().map(|&(id, _)| id).filter(|id| !first.contains(id));
+    let wanted = weightiest.iter().map(|&(id, _)| id).chain(rest);
+    let mut turns: Vec<u64> = drawn.iter().map(|&(_, turn)| turn).collect();
+    turns.sort_unstable();
+    let claimed: Vec<(I, u64)> = wanted.zip(turns).collect();
+    let ids: HashSet<I> = claimed.iter().map(|&(id, _)| id).collect();
+    let mut freed: Vec<u64> = weightiest
+        .iter()
+        .filter(|(id, _)| ids.contains(id) && !drawn_ids.contains(id))
+        .map(|&(_, turn)| turn)
+        .collect();
+    freed.sort_unstable();
+    let moved = drawn.iter().map(|&(id, _)| id).filter(|id| !ids.contains(id)).zip(freed).collect();
+    Exchange { claimed, moved }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +127,16 @@ mod tests {
         let of_a: Vec<_> = (0..5).map(|_| turns.issue(&a)).collect();
         let of_b: Vec<_> = (0..5).map(|_| turns.issue(&b)).collect();
         assert_eq!(of_a, of_b);
+    }
+
+    #[test]
+    fn what_matters_most_takes_the_turns_of_what_came_first() {
+        let spent = exchange(&[("old", 10), ("older", 5)], &[("urgent", 90), ("old", 10)]);
+        assert_eq!(spent, Exchange { claimed: vec![("urgent", 5), ("old", 10)], moved: vec![("older", 90)] });
+        let same = exchange(&[("a", 1), ("b", 2)], &[("b", 2), ("a", 1)]);
+        assert_eq!(same, Exchange { claimed: vec![("b", 1), ("a", 2)], moved: vec![] });
+        let fewer = exchange(&[("a", 1), ("b", 2), ("c", 3)], &[("z", 9)]);
+        assert_eq!(fewer, Exchange { claimed: vec![("z", 1), ("a", 2), ("b", 3)], moved: vec![("c", 9)] });
     }
 
     #[test]

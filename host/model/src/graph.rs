@@ -1,11 +1,35 @@
-//! A DAG that has been checked: tasks by index, edges both ways, no cycle.
+//! A DAG that has been checked: tasks by index, edges both ways, groups, no cycle, and everything about its shape that the
+//! rules ask for, worked out once.
 //!
 //! It is built once per DAG version and shared; nothing in it changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use crate::dag::{DagSpec, TaskSpec};
-use crate::ids::TaskId;
+use crate::ids::{GroupId, TaskId};
+use crate::trigger_rule::{Expected, TriggerRule};
+
+mod awaited;
+mod between;
+mod build;
+mod checks;
+mod error;
+mod groups;
+mod mapped;
+mod order;
+mod part;
+mod select;
+mod shadows;
+
+pub use error::GraphError;
+pub use groups::{GroupIndex, UnknownTarget};
+pub use mapped::{MAX_MAP_LENGTH, Mapping};
+pub use part::{Part, PartError};
+pub use select::Direction;
+pub use shadows::Shadow;
+
+use groups::Groups;
 
 /// The most tasks a DAG may have.
 pub const MAX_TASKS: usize = 100_000;
@@ -13,58 +37,12 @@ pub const MAX_TASKS: usize = 100_000;
 pub const MAX_EDGES: usize = 1_000_000;
 
 /// A task's position in its DAG's list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TaskIndex(pub u32);
 
 impl TaskIndex {
-    fn usize(self) -> usize {
+    pub(crate) fn usize(self) -> usize {
         self.0 as usize
-    }
-}
-
-/// Why a DAG cannot run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GraphError {
-    /// There is nothing to run.
-    #[error("it has no tasks; give it at least one")]
-    Empty,
-    /// More than [`MAX_TASKS`].
-    #[error("it has {0} tasks; at most {MAX_TASKS} are allowed")]
-    TooManyTasks(usize),
-    /// More than [`MAX_EDGES`].
-    #[error("it has more than {MAX_EDGES} edges")]
-    TooManyEdges,
-    /// Two tasks with one id.
-    #[error("task id {0:?} is used twice; task ids are unique within a DAG")]
-    DuplicateTask(String),
-    /// A task waits for itself.
-    #[error("task {0:?} depends on itself")]
-    SelfEdge(String),
-    /// A task waits for one that is not there.
-    #[error("task {task:?} depends on {upstream:?}, which is not in the DAG")]
-    UnknownUpstream {
-        /// The task that waits.
-        task: String,
-        /// What it waits for.
-        upstream: String,
-    },
-    /// Tasks wait for each other in a ring.
-    #[error("its tasks form a cycle: {}", .0.join(" -> "))]
-    Cycle(Vec<String>),
-}
-
-impl GraphError {
-    /// The error's stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Empty => "dag-without-tasks",
-            Self::TooManyTasks(_) => "dag-too-many-tasks",
-            Self::TooManyEdges => "dag-too-many-edges",
-            Self::DuplicateTask(_) => "dag-duplicate-task",
-            Self::SelfEdge(_) => "dag-self-edge",
-            Self::UnknownUpstream { .. } => "dag-unknown-upstream",
-            Self::Cycle(_) => "dag-cycle",
-        }
     }
 }
 
@@ -73,37 +51,53 @@ impl GraphError {
 pub struct Graph {
     spec: DagSpec,
     index: HashMap<TaskId, TaskIndex>,
+    groups: Groups,
     upstream: Vec<Vec<TaskIndex>>,
     downstream: Vec<Vec<TaskIndex>>,
+    /// Every task after all of its upstream.
+    order: Vec<TaskIndex>,
+    facts: Vec<Facts>,
+    has_leaf: bool,
+    shadows: Vec<OnceLock<Box<[Shadow]>>>,
+    /// Tasks that are left out, if this is a part of a DAG.
+    elsewhere: HashSet<String>,
+}
+
+/// What is known of one task's place, besides its edges.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, asked by its own accessor")]
+#[derive(Debug, Clone, Default)]
+struct Facts {
+    rule: TriggerRule,
+    mapping: Option<Mapping>,
+    is_setup: bool,
+    is_teardown: bool,
+    is_gate: bool,
+    is_leaf: bool,
+    /// The setups that stand before it besides its upstream, and have to succeed.
+    setups: Vec<TaskIndex>,
+    /// Tasks that this setup stands before without being their upstream.
+    setup_for: Vec<TaskIndex>,
+    /// Teardowns that wait for this task besides their upstream.
+    torn_down_by: Vec<TaskIndex>,
+    /// What this teardown waits for besides its upstream.
+    scope: Vec<TaskIndex>,
+    /// Whether something is mapped over what it returns.
+    is_source: bool,
+    /// Tasks of the groups that are mapped over this task which are not downstream of it.
+    mapped_over_by: Vec<TaskIndex>,
+    awaited: Awaited,
+}
+
+/// How much a task waits for, as far as the DAG alone says.
+#[derive(Debug, Clone, Copy, Default)]
+struct Awaited {
+    /// What counts for all its instances alike.
+    shared: Expected,
+    /// What counts for each by its index.
+    aligned: Expected,
 }
 
 impl Graph {
-    /// Checks `spec` and draws its edges.
-    pub fn build(spec: DagSpec) -> Result<Self, GraphError> {
-        if spec.tasks.is_empty() {
-            return Err(GraphError::Empty);
-        }
-        if spec.tasks.len() > MAX_TASKS {
-            return Err(GraphError::TooManyTasks(spec.tasks.len()));
-        }
-        let index = index_of(&spec)?;
-        let upstream = spec.tasks.iter().map(|task| upstream_of(task, &index)).collect::<Result<Vec<_>, _>>()?;
-        if upstream.iter().map(Vec::len).sum::<usize>() > MAX_EDGES {
-            return Err(GraphError::TooManyEdges);
-        }
-        let mut downstream = vec![Vec::new(); upstream.len()];
-        for (task, parents) in (0u32..).map(TaskIndex).zip(&upstream) {
-            for parent in parents {
-                downstream[parent.usize()].push(task);
-            }
-        }
-        let graph = Self { spec, index, upstream, downstream };
-        match graph.find_cycle() {
-            Some(ring) => Err(GraphError::Cycle(ring)),
-            None => Ok(graph),
-        }
-    }
-
     /// The DAG as its module described it.
     pub fn spec(&self) -> &DagSpec {
         &self.spec
@@ -112,6 +106,11 @@ impl Graph {
     /// Every task's index, in the order they were written.
     pub fn tasks(&self) -> impl Iterator<Item = TaskIndex> + use<> {
         (0..u32::try_from(self.spec.tasks.len()).unwrap_or(u32::MAX)).map(TaskIndex)
+    }
+
+    /// Every task's index, each after all of its upstream.
+    pub fn in_order(&self) -> &[TaskIndex] {
+        &self.order
     }
 
     /// The task at `index`.
@@ -134,128 +133,115 @@ impl Graph {
         &self.downstream[index.usize()]
     }
 
-    /// Whether nothing waits for the task. The leaves decide how a run ends.
+    /// The rule by which it is decided whether the task runs; that of a teardown is always the same.
+    pub fn rule(&self, index: TaskIndex) -> TriggerRule {
+        self.facts(index).rule
+    }
+
+    /// How the task is mapped, by itself or with its group.
+    pub fn mapping(&self, index: TaskIndex) -> Option<&Mapping> {
+        self.facts(index).mapping.as_ref()
+    }
+
+    /// The innermost mapped group that the task is in.
+    pub fn mapped_group(&self, index: TaskIndex) -> Option<GroupIndex> {
+        self.facts(index).mapping.as_ref().and_then(|mapping| mapping.group)
+    }
+
+    /// Whether the instances of the two tasks belong together index by index: both are in one mapped group.
+    pub fn is_aligned(&self, one: TaskIndex, other: TaskIndex) -> bool {
+        self.mapped_group(one).is_some_and(|group| self.mapped_group(other) == Some(group))
+    }
+
+    /// Whether a teardown undoes the task.
+    pub fn is_setup(&self, index: TaskIndex) -> bool {
+        self.facts(index).is_setup
+    }
+
+    /// Whether the task undoes what setups have set up.
+    pub fn is_teardown(&self, index: TaskIndex) -> bool {
+        self.facts(index).is_teardown
+    }
+
+    /// Whether the task may decide what is followed, or stands behind a short circuit.
+    pub(crate) fn is_gate(&self, index: TaskIndex) -> bool {
+        self.facts(index).is_gate
+    }
+
+    /// Whether the task decides how a run ends: nothing that matters waits for it.
     pub fn is_leaf(&self, index: TaskIndex) -> bool {
-        self.downstream(index).is_empty()
+        if self.has_leaf { self.facts(index).is_leaf } else { self.downstream(index).is_empty() }
     }
 
-    /// The tasks reached from `starts` over downstream edges, `starts` included, each once, in index order.
-    pub fn downstream_closure(&self, starts: &[TaskIndex]) -> Vec<TaskIndex> {
-        closure(starts, &self.downstream)
+    /// The setups that have to succeed before the task runs, besides its direct upstream.
+    pub(crate) fn setups_before(&self, index: TaskIndex) -> &[TaskIndex] {
+        &self.facts(index).setups
     }
 
-    /// The tasks reached from `starts` over upstream edges, `starts` included, each once, in index order.
-    pub fn upstream_closure(&self, starts: &[TaskIndex]) -> Vec<TaskIndex> {
-        closure(starts, &self.upstream)
+    /// Tasks that are looked at when this one has ended although nothing is counted for them.
+    pub(crate) fn onlookers(&self, index: TaskIndex) -> impl Iterator<Item = TaskIndex> {
+        let facts = self.facts(index);
+        facts.setup_for.iter().chain(&facts.mapped_over_by).copied()
     }
 
-    /// One ring of task ids, first and last the same, if there is one. Kahn's algorithm leaves exactly the tasks that
-    /// are on a ring or behind one; walking upstream among those must come round.
-    fn find_cycle(&self) -> Option<Vec<String>> {
-        let mut waiting: Vec<usize> = self.upstream.iter().map(Vec::len).collect();
-        let mut ready: Vec<TaskIndex> = self.tasks().filter(|task| waiting[task.usize()] == 0).collect();
-        while let Some(task) = ready.pop() {
-            for &child in self.downstream(task) {
-                waiting[child.usize()] -= 1;
-                if waiting[child.usize()] == 0 {
-                    ready.push(child);
-                }
-            }
-        }
-        let start = self.tasks().find(|task| waiting[task.usize()] > 0)?;
-        let mut path = vec![start];
-        loop {
-            let last = *path.last()?;
-            let parent = *self.upstream(last).iter().find(|task| waiting[task.usize()] > 0)?;
-            if let Some(begin) = path.iter().position(|&task| task == parent) {
-                path.push(parent);
-                let ring = path[begin..].iter().rev();
-                return Some(ring.map(|&task| self.task(task).task_id.to_string()).collect());
-            }
-            path.push(parent);
-        }
+    /// Teardowns that wait for this task besides their direct upstream.
+    pub(crate) fn torn_down_by(&self, index: TaskIndex) -> &[TaskIndex] {
+        &self.facts(index).torn_down_by
     }
-}
 
-fn index_of(spec: &DagSpec) -> Result<HashMap<TaskId, TaskIndex>, GraphError> {
-    let mut index = HashMap::with_capacity(spec.tasks.len());
-    for (position, task) in (0u32..).map(TaskIndex).zip(&spec.tasks) {
-        if index.insert(task.task_id.clone(), position).is_some() {
-            return Err(GraphError::DuplicateTask(task.task_id.to_string()));
-        }
+    /// What the teardown waits for besides its direct upstream.
+    pub(crate) fn scope(&self, index: TaskIndex) -> &[TaskIndex] {
+        &self.facts(index).scope
     }
-    Ok(index)
-}
 
-fn upstream_of(task: &TaskSpec, index: &HashMap<TaskId, TaskIndex>) -> Result<Vec<TaskIndex>, GraphError> {
-    let parents = task.upstream().into_iter().map(|id| {
-        if *id == task.task_id {
-            return Err(GraphError::SelfEdge(id.to_string()));
-        }
-        index
-            .get(id)
-            .copied()
-            .ok_or_else(|| GraphError::UnknownUpstream { task: task.task_id.to_string(), upstream: id.to_string() })
-    });
-    parents.collect()
-}
-
-fn closure(starts: &[TaskIndex], edges: &[Vec<TaskIndex>]) -> Vec<TaskIndex> {
-    let mut seen = vec![false; edges.len()];
-    let mut stack = starts.to_vec();
-    while let Some(task) = stack.pop() {
-        if !std::mem::replace(&mut seen[task.usize()], true) {
-            stack.extend(&edges[task.usize()]);
-        }
+    /// Whether something is mapped over what the task returns, which then has to be a list or an object.
+    pub fn is_source(&self, index: TaskIndex) -> bool {
+        self.facts(index).is_source
     }
-    (0u32..).map(TaskIndex).zip(&seen).filter(|(_, seen)| **seen).map(|(task, _)| task).collect()
+
+    /// What all instances of the task wait for alike.
+    pub(crate) fn awaited_by_all(&self, index: TaskIndex) -> Expected {
+        self.facts(index).awaited.shared
+    }
+
+    /// What each instance of the task waits for in the same place of its mapped group.
+    pub(crate) fn awaited_in_place(&self, index: TaskIndex) -> Expected {
+        self.facts(index).awaited.aligned
+    }
+
+    /// Whether any task waits for what became of it in the run before.
+    pub fn has_past(&self) -> bool {
+        self.spec.tasks.iter().any(|task| task.depends_on_past || task.wait_for_downstream)
+    }
+
+    /// Whether the task waits for what became of it in the run before.
+    pub fn waits_for_past(&self, index: TaskIndex) -> bool {
+        let task = self.task(index);
+        task.depends_on_past || task.wait_for_downstream
+    }
+
+    /// The tasks of the run before whose every instance must have succeeded or been skipped before this one runs.
+    pub fn awaited_past(&self, index: TaskIndex) -> Vec<TaskIndex> {
+        let further = if self.task(index).wait_for_downstream { self.downstream(index) } else { &[] };
+        std::iter::once(index).chain(further.iter().copied()).collect()
+    }
+
+    /// The tasks of the next run that may wait for what becomes of this one.
+    pub fn awaited_by_next_run(&self, index: TaskIndex) -> Vec<TaskIndex> {
+        let own = self.waits_for_past(index).then_some(index);
+        let upstream = self.upstream(index).iter().copied().filter(|&parent| self.task(parent).wait_for_downstream);
+        own.into_iter().chain(upstream).collect()
+    }
+
+    /// The group of this id.
+    pub fn find_group(&self, id: &GroupId) -> Option<GroupIndex> {
+        self.groups.find(id)
+    }
+
+    fn facts(&self, index: TaskIndex) -> &Facts {
+        &self.facts[index.usize()]
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn dag(edges: &[(&str, &[&str])]) -> Result<Graph, GraphError> {
-        let tasks: Vec<_> =
-            edges.iter().map(|(id, up)| json!({"task_id": id, "function": "f", "depends_on": up})).collect();
-        let spec = serde_json::from_value(json!({"dag_id": "d", "tasks": tasks})).expect("a well-formed spec");
-        Graph::build(spec)
-    }
-
-    #[test]
-    fn a_diamond_has_edges_both_ways() {
-        let graph = dag(&[("a", &[]), ("b", &["a"]), ("c", &["a"]), ("d", &["b", "c"])]).expect("no cycle");
-        assert_eq!(graph.downstream(TaskIndex(0)), [TaskIndex(1), TaskIndex(2)]);
-        assert_eq!(graph.upstream(TaskIndex(3)), [TaskIndex(1), TaskIndex(2)]);
-        assert!(graph.is_leaf(TaskIndex(3)));
-        assert_eq!(graph.downstream_closure(&[TaskIndex(1)]), [TaskIndex(1), TaskIndex(3)]);
-        assert_eq!(graph.upstream_closure(&[TaskIndex(2)]), [TaskIndex(0), TaskIndex(2)]);
-    }
-
-    #[test]
-    fn every_mistake_is_named() {
-        let message = |edges: &[(&str, &[&str])]| dag(edges).expect_err("a mistake").to_string();
-        assert_eq!(message(&[]), "it has no tasks; give it at least one");
-        assert_eq!(message(&[("a", &["a"])]), "task \"a\" depends on itself");
-        assert_eq!(message(&[("a", &[]), ("a", &[])]), "task id \"a\" is used twice; task ids are unique within a DAG");
-        assert_eq!(message(&[("a", &["x"])]), "task \"a\" depends on \"x\", which is not in the DAG");
-        assert_eq!(
-            message(&[("a", &["c"]), ("b", &["a"]), ("c", &["b"]), ("d", &["c"])]),
-            "its tasks form a cycle: a -> b -> c -> a"
-        );
-    }
-
-    #[test]
-    fn a_chain_of_a_hundred_thousand_needs_no_deep_stack() {
-        let tasks: Vec<_> = (0..MAX_TASKS)
-            .map(|i| {
-                let up = if i == 0 { vec![] } else { vec![format!("t{}", i - 1)] };
-                json!({"task_id": format!("t{i}"), "function": "f", "depends_on": up})
-            })
-            .collect();
-        let spec = serde_json::from_value(json!({"dag_id": "d", "tasks": tasks})).expect("a well-formed spec");
-        let graph = Graph::build(spec).expect("no cycle");
-        assert_eq!(graph.downstream_closure(&[TaskIndex(0)]).len(), MAX_TASKS);
-    }
-}
+mod tests;

@@ -23,6 +23,8 @@ pub struct InvalidName {
 
 const ACCEPTED: &str = "use 1 to 250 of the characters A-Z a-z 0-9 _ . -, and not only dots";
 const ACCEPTED_RUN: &str = "use 1 to 250 of the characters A-Z a-z 0-9 _ . - + : ~, and not only dots";
+const ACCEPTED_ASSET: &str = "use 1 to 1500 printable ASCII characters, no space at either end";
+const ACCEPTED_PARTITION: &str = "use 1 to 250 bytes without control characters";
 const ACCEPTED_SLUG: &str = "use 1 to 63 of the characters a-z 0-9 -, beginning and ending with a letter or digit";
 
 fn is_word(c: u8) -> bool {
@@ -52,6 +54,16 @@ fn check_slug(s: &str) -> Result<(), &'static str> {
         && !s.starts_with('-')
         && !s.ends_with('-');
     if ok { Ok(()) } else { Err(ACCEPTED_SLUG) }
+}
+
+fn check_asset(s: &str) -> Result<(), &'static str> {
+    let ok = (1..=1500).contains(&s.len()) && s.bytes().all(|c| matches!(c, b' '..=b'~')) && s.trim() == s;
+    if ok { Ok(()) } else { Err(ACCEPTED_ASSET) }
+}
+
+fn check_partition(s: &str) -> Result<(), &'static str> {
+    let ok = (1..=250).contains(&s.len()) && !s.chars().any(char::is_control);
+    if ok { Ok(()) } else { Err(ACCEPTED_PARTITION) }
 }
 
 macro_rules! name {
@@ -135,6 +147,26 @@ name!(
     EntryKey, "key", check_name
 );
 name!(
+    /// A task group's id, unique within its DAG.
+    GroupId, "group id", check_name
+);
+name!(
+    /// A pool's name.
+    PoolName, "pool name", check_name
+);
+name!(
+    /// The name of an asset or of an alias, unique within its tenant.
+    AssetName, "asset name", check_asset
+);
+name!(
+    /// The URI of an asset, unique among the active assets of its tenant.
+    AssetUri, "asset URI", check_asset
+);
+name!(
+    /// The key of a part of an asset's data, and of the run that it is for.
+    PartitionKey, "partition key", check_partition
+);
+name!(
     /// A member's name within a tenant.
     Username, "username", check_name
 );
@@ -192,6 +224,45 @@ id!(
 id!(
     /// A token's `jti`.
     TokenId
+);
+id!(
+    /// A callback that runs, or has run, once.
+    CallbackId
+);
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+        )]
+        #[serde(transparent)]
+        #[schema(value_type = i64)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number!(
+    /// An asset's number, unique in the installation.
+    AssetId
+);
+number!(
+    /// An alias's number.
+    AliasId
+);
+number!(
+    /// An asset event's number; later events of one asset have higher ones.
+    AssetEventId
+);
+number!(
+    /// The number of an offer of an asset to another tenant.
+    GrantId
 );
 
 /// The SHA-256 of a component's bytes.

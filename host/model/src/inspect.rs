@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dag::{DagSpec, DeadlineSpec};
 use crate::ids::Digest;
+use crate::schedule::ScheduleSpec;
 
 /// The outline of a component that was accepted and compiled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -19,6 +21,79 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// How long it took to compile, in milliseconds; 0 if its code was at hand.
     pub compile_ms: u64,
+}
+
+/// What a module may export beside its DAGs and tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Optional {
+    /// `triggers`
+    Triggers,
+    /// `timetables`
+    Timetables,
+    /// `callbacks`
+    Callbacks,
+    /// `retry-policies`
+    RetryPolicies,
+}
+
+impl Optional {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Triggers, Self::Timetables, Self::Callbacks, Self::RetryPolicies];
+
+    /// The interface's name in the contract.
+    pub fn interface(self) -> &'static str {
+        match self {
+            Self::Triggers => "triggers",
+            Self::Timetables => "timetables",
+            Self::Callbacks => "callbacks",
+            Self::RetryPolicies => "retry-policies",
+        }
+    }
+
+    /// Whether `exports`, as [`Inspection::exports`] has them, name the interface.
+    pub fn is_among(self, exports: &[String]) -> bool {
+        exports.iter().any(|name| {
+            name.strip_prefix("flow:host/").and_then(|rest| rest.split('@').next()) == Some(self.interface())
+        })
+    }
+}
+
+/// Refuses a DAG that names callbacks, retry policies or a timetable of a module that exports none. Which triggers its tasks wait for
+/// shows only when they run.
+pub fn check_exports(spec: &DagSpec, exports: &[String]) -> Result<(), String> {
+    if !Optional::Callbacks.is_among(exports)
+        && let Some(who) = with_callback(spec)
+    {
+        return Err(missing(Optional::Callbacks, &format!("{who} has a callback")));
+    }
+    if let Some((timetable, _)) = spec.schedule.as_ref().and_then(ScheduleSpec::custom)
+        && !Optional::Timetables.is_among(exports)
+    {
+        return Err(missing(Optional::Timetables, &format!("its schedule is timetable {timetable:?}")));
+    }
+    let asks = spec.tasks.iter().find(|task| task.retry_policy.is_some());
+    match asks {
+        Some(task) if !Optional::RetryPolicies.is_among(exports) => {
+            Err(missing(Optional::RetryPolicies, &format!("task {:?} has a retry policy", task.task_id.as_str())))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn missing(interface: Optional, why: &str) -> String {
+    format!("{why}, but the module does not export `{}`: export it, or leave that out", interface.interface())
+}
+
+/// The first part of the DAG that has a callback.
+fn with_callback(spec: &DagSpec) -> Option<String> {
+    let calls = |deadlines: &[DeadlineSpec]| deadlines.iter().any(|deadline| deadline.callback.is_some());
+    if !spec.callbacks.is_empty() || calls(&spec.deadlines) {
+        return Some("it".to_owned());
+    }
+    let task = spec.tasks.iter().find(|task| !task.callbacks.is_empty() || calls(&task.deadlines));
+    let group = spec.groups.iter().find(|group| calls(&group.deadlines));
+    task.map(|task| format!("task {:?}", task.task_id.as_str()))
+        .or_else(|| group.map(|group| format!("group {:?}", group.group_id.as_str())))
 }
 
 /// Why a component is refused.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::{Call, CallError, Reply};
 use crate::ids::{AttemptId, JobId, TenantId};
-use crate::work::{AttemptEnd, Grant, LogLine, Usage, Work};
+use crate::work::{AttemptEnd, Grant, LogLine, RetryDecision, Usage, Work};
 
 /// What a worker asks of the control plane.
 pub trait Broker: Clone + Send + Sync + 'static {
@@ -69,7 +69,7 @@ pub enum TenantScope {
 #[serde(tag = "renewal", content = "grant", rename_all = "snake_case")]
 pub enum Renewal {
     /// It may, with this grant in place of the old one.
-    Renewed(Grant),
+    Renewed(Box<Grant>),
     /// It was cancelled, cleared or lost: stop it, nobody waits for its result.
     Fenced,
 }
@@ -82,6 +82,12 @@ pub struct Report {
     /// What it spent.
     #[serde(default)]
     pub usage: Usage,
+    /// What the module's retry policy makes of a failure, if it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryDecision>,
+    /// How a mapped instance is called in lists (Airflow's rendered `map_index_template`), if its SDK says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_label: Option<String>,
 }
 
 /// Why the control plane refused a worker.

@@ -22,6 +22,8 @@ pub struct Quota {
     pub variables: u64,
     /// Connections.
     pub connections: u64,
+    /// Pools, the default pool included.
+    pub pools: u64,
     /// Members.
     pub users: u64,
     /// Tokens that are neither expired nor revoked.
@@ -39,6 +41,7 @@ impl Default for Quota {
             stored_bytes: 4 << 30,
             variables: 10_000,
             connections: 10_000,
+            pools: 1_000,
             users: 1_000,
             tokens: 10_000,
         }

@@ -77,27 +77,27 @@ impl AttemptRole {
     /// Whether an attempt of this kind may use an interface at all (`contract.md` §1). What it may reach through it is
     /// for its `uses` to say.
     pub fn may_use(&self, family: Family) -> bool {
-        match (self, family) {
-            (
-                Self::Task { .. },
-                Family::VariableRead
-                | Family::VariableWrite
-                | Family::Connection
-                | Family::Xcom
-                | Family::TaskState
-                | Family::TaskInstance
-                | Family::Runs,
-            )
-            | (Self::Parse { .. }, Family::VariableRead) => true,
-            (
-                Self::Parse { .. },
-                Family::VariableWrite
-                | Family::Connection
-                | Family::Xcom
-                | Family::TaskState
-                | Family::TaskInstance
-                | Family::Runs,
-            ) => false,
+        self.interfaces().contains(&family)
+    }
+
+    fn interfaces(&self) -> &'static [Family] {
+        match self {
+            Self::Task { .. } => &[
+                Family::VariableRead,
+                Family::VariableWrite,
+                Family::Connection,
+                Family::Xcom,
+                Family::TaskState,
+                Family::TaskInstance,
+                Family::Runs,
+                Family::Assets,
+            ],
+            Self::Parse { .. } => &[Family::VariableRead],
+            Self::Trigger { .. } => &[Family::Connection, Family::TaskState],
+            Self::Timetable { .. } => &[],
+            Self::Callback { .. } => {
+                &[Family::VariableRead, Family::VariableWrite, Family::Connection, Family::Xcom, Family::Runs]
+            }
         }
     }
 }

@@ -19,6 +19,12 @@ impl Millis {
         Self(self.0.saturating_add(millis))
     }
 
+    /// `self` and this many milliseconds, or the last representable instant.
+    #[must_use]
+    pub fn after_ms(self, span: u64) -> Self {
+        Self(self.0.saturating_add(i64::try_from(span).unwrap_or(i64::MAX)))
+    }
+
     /// `self - span`, or the first representable instant.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
@@ -30,6 +36,11 @@ impl Millis {
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Whether it is in the years 1 to 9999, which every notation and every database can hold.
+    pub fn is_dated(self) -> bool {
+        (-62_135_596_800_000..=253_402_300_799_999).contains(&self.0)
     }
 
     /// The instant as a `chrono` value; `None` outside the years that it can hold.

@@ -1,58 +1,54 @@
-//! When a DAG's scheduled runs are due.
+//! When a DAG's scheduled runs are due, and what span of data each stands for.
 //!
-//! Source: Airflow 3.3, `CronTriggerTimetable` and `DeltaTriggerTimetable`, which `schedule="…"` means since Airflow 3: a
-//! run's logical date is the instant it is due, and its data interval is that instant alone.
+//! Source: Airflow 3.3, `timetables/`. The clock is an argument: `now` is when the question is asked.
 
-use std::time::Duration;
-
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::cron::{Cron, CronError};
-use crate::dag::ScheduleSpec;
+use crate::asset::AssetExpression;
+use crate::delta::Delta;
+use crate::schedule::{RunImmediately, ScheduleSpec};
 use crate::time::Millis;
 
-/// The shortest interval between runs.
-pub const MIN_INTERVAL: Duration = Duration::from_secs(1);
+pub use self::error::{MIN_INTERVAL, ScheduleError};
+pub use self::events::Events;
+pub use self::intervals::Intervals;
+pub use self::rhythm::Rhythm;
+pub use self::trigger::Trigger;
 
-/// Why a schedule cannot be kept.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ScheduleError {
-    /// The cron expression is malformed or never fires.
-    #[error("cron expression {expression:?}: {source}")]
-    Cron {
-        /// The expression.
-        expression: String,
-        /// What is wrong with it.
-        source: CronError,
-    },
-    /// No such time zone.
-    #[error("unknown time zone {0:?}; use an IANA name such as Europe/Amsterdam or UTC")]
-    Timezone(String),
-    /// The interval is shorter than [`MIN_INTERVAL`].
-    #[error("an interval of {0} ms is too short; use at least 1000 ms")]
-    Interval(u64),
-}
-
-impl ScheduleError {
-    /// The error's stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Cron { .. } => "schedule-cron",
-            Self::Timezone(_) => "schedule-timezone",
-            Self::Interval(_) => "schedule-interval",
-        }
-    }
-}
+mod error;
+mod events;
+mod intervals;
+mod rhythm;
+mod trigger;
 
 /// A schedule that has been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Schedule {
-    /// On the wall clock of a zone.
-    Cron(Box<Cron>, Tz),
-    /// By elapsed time.
-    Interval(Duration),
+    /// Runs at instants; their data ends there.
+    Trigger(Trigger),
+    /// Runs at the ends of intervals that follow each other; the interval is a run's data.
+    Intervals(Intervals),
+    /// One run, as soon as may be.
+    Once,
+    /// One run after the other.
+    Continuous,
+    /// Runs at listed instants.
+    Events(Events),
+    /// No scheduled runs.
+    Never,
+    /// Runs when assets have been updated; by time there are none.
+    Assets(AssetExpression),
+    /// Runs when assets have been updated, and by time.
+    AssetOrTime(AssetExpression, Box<Self>),
+    /// The module has to be asked: nothing here knows the next run.
+    Custom {
+        /// The timetable's name in the module.
+        timetable: String,
+        /// What the module gets to know besides the name.
+        params: Value,
+    },
 }
 
 /// The span of data that a run stands for.
@@ -64,8 +60,15 @@ pub struct DataInterval {
     pub end: Millis,
 }
 
+impl DataInterval {
+    /// The interval that is nothing but an instant.
+    pub fn exact(at: Millis) -> Self {
+        Self { start: at, end: at }
+    }
+}
+
 /// What limits the runs that a schedule makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restriction {
     /// The DAG's `start_date`.
     pub earliest: Option<Millis>,
@@ -75,8 +78,22 @@ pub struct Restriction {
     pub catchup: bool,
 }
 
+impl Restriction {
+    fn is_over(&self, instant: Millis) -> bool {
+        self.latest.is_some_and(|latest| instant > latest)
+    }
+}
+
+/// Why the run that a module's timetable names cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("its timetable named a run for {named}, which is not after the last one, for {last}")]
+pub struct NotLater {
+    named: Millis,
+    last: Millis,
+}
+
 /// The next scheduled run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextRun {
     /// When it is due.
     pub run_after: Millis,
@@ -84,82 +101,185 @@ pub struct NextRun {
     pub interval: DataInterval,
 }
 
+impl NextRun {
+    /// The run that is due when its data is there.
+    fn over(interval: DataInterval) -> Self {
+        Self { run_after: interval.end, interval }
+    }
+
+    /// A module's answer to what comes after `last`, held against that and against the DAG's end. Were a run accepted that is
+    /// not later, it would be asked for again and again.
+    pub fn accepted(self, last: Option<DataInterval>, limits: Restriction) -> Result<Option<Self>, NotLater> {
+        let named = self.interval.start;
+        match last {
+            Some(last) if named <= last.start => Err(NotLater { named, last: last.start }),
+            Some(_) | None => Ok((!limits.is_over(named)).then_some(self)),
+        }
+    }
+}
+
 impl Schedule {
     /// Checks a module's claim.
     pub fn parse(spec: &ScheduleSpec) -> Result<Self, ScheduleError> {
-        match spec {
-            ScheduleSpec::Cron { expression, timezone } => {
-                let zone = timezone.parse().map_err(|_| ScheduleError::Timezone(timezone.clone()))?;
-                let cron = Cron::parse(expression)
-                    .map_err(|source| ScheduleError::Cron { expression: expression.clone(), source })?;
-                Ok(Self::Cron(Box::new(cron), zone))
+        Ok(match spec {
+            ScheduleSpec::Cron { expression, .. } if expression == "@once" => Self::Once,
+            ScheduleSpec::Cron { expression, .. } if expression == "@continuous" => Self::Continuous,
+            ScheduleSpec::Cron { expression, timezone, interval, run_immediately } => {
+                let rhythm = Rhythm::cron(expression, zone(timezone)?)?;
+                Self::Trigger(Trigger::new(vec![rhythm], *interval, *run_immediately)?)
+            }
+            ScheduleSpec::MultipleCron { expressions, timezone, interval, run_immediately } => {
+                let zone = zone(timezone)?;
+                let rhythms = expressions.iter().map(|expression| Rhythm::cron(expression, zone));
+                Self::Trigger(Trigger::new(rhythms.collect::<Result<_, _>>()?, *interval, *run_immediately)?)
             }
             ScheduleSpec::Interval { every_ms } => {
-                let every = Duration::from_millis(*every_ms);
-                if every < MIN_INTERVAL { Err(ScheduleError::Interval(*every_ms)) } else { Ok(Self::Interval(every)) }
+                let rhythm = Rhythm::delta(Delta::Ms(*every_ms))?;
+                Self::Trigger(Trigger::new(vec![rhythm], None, RunImmediately::default())?)
             }
+            ScheduleSpec::Delta { every, interval } => {
+                Self::Trigger(Trigger::new(vec![Rhythm::delta(*every)?], *interval, RunImmediately::default())?)
+            }
+            ScheduleSpec::CronDataInterval { expression, timezone } => {
+                Self::Intervals(Intervals::new(Rhythm::cron(expression, zone(timezone)?)?))
+            }
+            ScheduleSpec::DeltaDataInterval { every } => Self::Intervals(Intervals::new(Rhythm::delta(*every)?)),
+            ScheduleSpec::Once => Self::Once,
+            ScheduleSpec::Continuous => Self::Continuous,
+            ScheduleSpec::Events { at, restrict_to_events, description: _ } => {
+                Self::Events(Events::new(at.clone(), *restrict_to_events))
+            }
+            ScheduleSpec::Never => Self::Never,
+            ScheduleSpec::Assets { expression, partitions: _ } => Self::Assets(checked(expression)?),
+            ScheduleSpec::AssetOrTime { assets, timetable } => Self::asset_or_time(assets, timetable)?,
+            ScheduleSpec::Custom { timetable, params } => {
+                Self::Custom { timetable: timetable.clone(), params: params.clone() }
+            }
+        })
+    }
+
+    fn asset_or_time(assets: &AssetExpression, timetable: &ScheduleSpec) -> Result<Self, ScheduleError> {
+        match Self::parse(timetable)? {
+            Self::Assets(_) | Self::AssetOrTime(..) => Err(ScheduleError::NestedAssets),
+            time @ (Self::Trigger(_)
+            | Self::Intervals(_)
+            | Self::Once
+            | Self::Continuous
+            | Self::Events(_)
+            | Self::Never
+            | Self::Custom { .. }) => Ok(Self::AssetOrTime(checked(assets)?, Box::new(time))),
         }
     }
 
-    /// The run that follows the one with data interval `last`; `None` if there is none before `latest`.
+    /// The run that follows the one with data interval `last`; `None` if there is none before `latest`. It never knows one
+    /// of a custom timetable: see [`Schedule::by_time`].
     pub fn next(&self, last: Option<DataInterval>, limits: Restriction, now: Millis) -> Option<NextRun> {
-        let following = match (last, limits.earliest) {
-            (Some(last), _) => self.after(last.end)?,
-            (None, Some(earliest)) => self.at_or_after(earliest)?,
-            (None, None) => self.first(now)?,
-        };
-        let due = if limits.catchup { following } else { self.latest_due(following, limits.earliest, now)? };
-        if limits.latest.is_some_and(|latest| latest < due) {
-            return None;
-        }
-        Some(NextRun { run_after: due, interval: DataInterval { start: due, end: due } })
-    }
-
-    /// Without catch-up: the latest run that is due at `now`, unless `following` or the start date is still to come.
-    fn latest_due(&self, following: Millis, earliest: Option<Millis>, now: Millis) -> Option<Millis> {
-        let begin = match earliest {
-            Some(earliest) => self.at_or_after(earliest)?,
-            None => following,
-        };
-        Some(following.max(begin).max(self.at_or_before(now)?))
-    }
-
-    /// Without a start date the first run is the next one due, or the latest one if it was due a moment ago: within a
-    /// tenth of the gap between the two, or five minutes.
-    fn first(&self, now: Millis) -> Option<Millis> {
-        let (past, next) = (self.at_or_before(now)?, self.at_or_after(now)?);
-        let moment = (next.since(past) / 10).max(Duration::from_mins(5));
-        Some(if now.since(past) <= moment { past } else { next })
-    }
-
-    fn after(&self, instant: Millis) -> Option<Millis> {
         match self {
-            Self::Cron(cron, zone) => cron.next(instant.to_utc()?, *zone).map(Millis::from),
-            Self::Interval(every) => Some(instant.after(*every)),
+            Self::Trigger(trigger) => trigger.next(last, limits, now),
+            Self::Intervals(intervals) => intervals.next(last, limits, now),
+            Self::Once => once(last, limits, now),
+            Self::Continuous => continuous(last, limits, now),
+            Self::Events(events) => events.next(last, limits, now),
+            Self::AssetOrTime(_, time) => time.next(last, limits, now),
+            Self::Never | Self::Assets(_) | Self::Custom { .. } => None,
         }
     }
 
-    fn at_or_after(&self, instant: Millis) -> Option<Millis> {
+    /// The side of it that goes by time: the schedule itself, or what stands beside the assets. If that is
+    /// [`Schedule::Custom`], the module is to be asked for the next run.
+    pub fn by_time(&self) -> &Self {
         match self {
-            Self::Cron(cron, zone) => {
-                let instant = instant.to_utc()?;
-                let next = cron.next(instant, *zone)?;
-                let fires_now = cron.previous(next, *zone) == Some(instant);
-                Some(Millis::from(if fires_now { instant } else { next }))
+            Self::AssetOrTime(_, time) => time,
+            Self::Trigger(_)
+            | Self::Intervals(_)
+            | Self::Once
+            | Self::Continuous
+            | Self::Events(_)
+            | Self::Never
+            | Self::Assets(_)
+            | Self::Custom { .. } => self,
+        }
+    }
+
+    /// The assets that it waits for, if any.
+    pub fn assets(&self) -> Option<&AssetExpression> {
+        match self {
+            Self::Assets(assets) | Self::AssetOrTime(assets, _) => Some(assets),
+            Self::Trigger(_)
+            | Self::Intervals(_)
+            | Self::Once
+            | Self::Continuous
+            | Self::Events(_)
+            | Self::Never
+            | Self::Custom { .. } => None,
+        }
+    }
+
+    /// The next runs by time, at most `count`, as they come if each is made when it is due. There is but one of a continuous
+    /// schedule, since nobody knows when its run will end.
+    pub fn preview(&self, last: Option<DataInterval>, limits: Restriction, now: Millis, count: usize) -> Vec<NextRun> {
+        let mut runs: Vec<NextRun> = Vec::new();
+        let (mut last, mut now) = (last, now);
+        while runs.len() < count {
+            let Some(run) = self.next(last, limits, now) else { break };
+            if runs.last().is_some_and(|before| run.run_after <= before.run_after) {
+                break;
             }
-            Self::Interval(_) => Some(instant),
+            runs.push(run);
+            last = Some(run.interval);
+            now = now.max(run.run_after);
+        }
+        runs
+    }
+
+    /// What a run stands for that somebody asks for at `run_after`. A custom timetable is to be asked instead.
+    pub fn manual_interval(&self, run_after: Millis) -> DataInterval {
+        let found = match self {
+            Self::Trigger(trigger) => trigger.manual_interval(run_after),
+            Self::Intervals(intervals) => intervals.manual_interval(run_after),
+            Self::Events(events) => Some(events.manual_interval(run_after)),
+            Self::AssetOrTime(_, time) => Some(time.manual_interval(run_after)),
+            Self::Once | Self::Continuous | Self::Never | Self::Assets(_) | Self::Custom { .. } => None,
+        };
+        found.unwrap_or(DataInterval::exact(run_after))
+    }
+
+    /// Whether its runs come again and again by time, so that a range of them can be backfilled.
+    pub fn is_periodic(&self) -> bool {
+        match self.by_time() {
+            Self::Trigger(_) | Self::Intervals(_) | Self::Events(_) | Self::AssetOrTime(..) | Self::Custom { .. } => {
+                true
+            }
+            Self::Once | Self::Continuous | Self::Never | Self::Assets(_) => false,
         }
     }
 
-    fn at_or_before(&self, instant: Millis) -> Option<Millis> {
-        match self {
-            Self::Cron(cron, zone) => {
-                let instant: DateTime<Utc> = instant.to_utc()?;
-                let previous = cron.previous(instant, *zone)?;
-                let fires_now = cron.next(previous, *zone) == Some(instant);
-                Some(Millis::from(if fires_now { instant } else { previous }))
-            }
-            Self::Interval(_) => Some(instant),
-        }
+    /// How many of its runs may be active at once, if the schedule itself says so.
+    pub fn active_runs_limit(&self) -> Option<u32> {
+        if *self.by_time() == Self::Continuous { Some(1) } else { None }
     }
+}
+
+fn zone(name: &str) -> Result<Tz, ScheduleError> {
+    name.parse().map_err(|_| ScheduleError::Timezone(name.to_owned()))
+}
+
+fn checked(assets: &AssetExpression) -> Result<AssetExpression, ScheduleError> {
+    if assets.has_empty_part() { Err(ScheduleError::EmptyAssets) } else { Ok(assets.clone()) }
+}
+
+fn once(last: Option<DataInterval>, limits: Restriction, now: Millis) -> Option<NextRun> {
+    let at = limits.earliest.unwrap_or(now);
+    if last.is_some() || limits.is_over(at) { None } else { Some(NextRun::over(DataInterval::exact(at))) }
+}
+
+/// From the end of the last run's data up to now. If that end is still to come, the start date is, too.
+fn continuous(last: Option<DataInterval>, limits: Restriction, now: Millis) -> Option<NextRun> {
+    let begin = limits.earliest.unwrap_or(now);
+    let interval = match last {
+        Some(last) if last.end > now => DataInterval { start: begin, end: begin.after(last.end.since(last.start)) },
+        Some(last) => DataInterval { start: last.end, end: now },
+        None => DataInterval { start: begin, end: begin.max(now) },
+    };
+    if limits.is_over(interval.end) { None } else { Some(NextRun::over(interval)) }
 }

@@ -1,5 +1,7 @@
 //! What a task declares it uses, and whether a name is covered by that declaration.
 
+use std::net::Ipv6Addr;
+
 use serde::{Deserialize, Serialize};
 
 /// Names and patterns per kind. A trailing `*` is a prefix, `*` alone everything of that kind.
@@ -15,6 +17,12 @@ pub struct Uses {
     /// Other DAGs, to trigger or to ask about. A DAG may always ask about itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dags: Vec<String>,
+    /// Assets, by name, to emit events of or to ask about. Inlets and outlets need not be named again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<String>,
+    /// Origins of HTTP requests, such as `https://api.example.com` or `http://build.internal:8080`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
 }
 
 /// Whether one of `patterns` covers `name`.
@@ -39,18 +47,66 @@ impl Uses {
             variables: join(&self.variables, &other.variables),
             connections: join(&self.connections, &other.connections),
             dags: join(&self.dags, &other.dags),
+            assets: join(&self.assets, &other.assets),
+            origins: join(&self.origins, &other.origins),
         }
+    }
+
+    /// Every list with its name.
+    pub fn kinds(&self) -> [(&'static str, &[String]); 5] {
+        [
+            ("variables", &self.variables),
+            ("connections", &self.connections),
+            ("dags", &self.dags),
+            ("assets", &self.assets),
+            ("origins", &self.origins),
+        ]
     }
 
     /// Whether any pattern ends in `*`. A tenant's policy can forbid that.
     pub fn has_wildcard(&self) -> bool {
-        [&self.variables, &self.connections, &self.dags].into_iter().flatten().any(|pattern| pattern.ends_with('*'))
+        self.kinds().into_iter().flat_map(|(_, patterns)| patterns).any(|pattern| pattern.ends_with('*'))
     }
+}
+
+/// Whether `text` is an origin as requests are held against: `http` or `https`, a host in lower case, and the port unless
+/// it is the scheme's own. A `*` may stand for all of them, for every host of a scheme, or for every port of a host: in
+/// the middle of a host it would also cover hosts of others.
+pub fn is_origin_pattern(text: &str) -> bool {
+    matches!(text, "*" | "http://*" | "https://*")
+        || is_origin(text)
+        || text.strip_suffix(":*").is_some_and(|origin| is_origin(&format!("{origin}:1")))
+}
+
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    let own_port = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return false,
+    };
+    // The colons of an IPv6 address are in brackets.
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => is_host(host) && is_port(port, own_port),
+        Some(_) | None => is_host(authority),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == address);
+    }
+    let is_word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'-' | b'.' | b'_');
+    !host.is_empty() && host.bytes().all(is_word)
+}
+
+fn is_port(port: &str, own: u16) -> bool {
+    port.parse::<u16>().is_ok_and(|number| number != own && number.to_string() == port)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::covers;
+    use super::{covers, is_origin_pattern};
 
     #[test]
     fn a_star_covers_only_at_the_end() {
@@ -60,5 +116,36 @@ mod tests {
         }
         assert!(covers(&["*".to_owned()], "anything"));
         assert!(!covers(&[], "anything"));
+    }
+
+    #[test]
+    fn origins_are_spelled_in_one_way() {
+        for good in [
+            "https://api.example.com",
+            "http://build.internal:8080",
+            "http://[::1]:81",
+            "https://[2001:db8::1]",
+            "*",
+            "https://*",
+            "http://build.internal:*",
+        ] {
+            assert!(is_origin_pattern(good), "{good}");
+        }
+        for bad in [
+            "",
+            "api.example.com",
+            "ftp://example.com",
+            "https://Example.com",
+            "https://example.com/",
+            "https://example.com:443",
+            "http://example.com:080",
+            "http://example.com:",
+            "https://example.com*",
+            "https://example.com:8443:*",
+            "https://user@example.com",
+            "http://[::0001]",
+        ] {
+            assert!(!is_origin_pattern(bad), "{bad}");
+        }
     }
 }

@@ -2,13 +2,23 @@
 //!
 //! Running a task and parsing a module are kinds of the same thing: same lease, same fencing, same sandbox, same log.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
+use crate::dag::HttpCheck;
 use crate::ids::{AttemptId, DagId, Digest, ModuleName, RunId, TaskId, TenantId};
 use crate::time::Millis;
+use crate::timetable::{DataInterval, Restriction};
 use crate::uses::Uses;
+
+mod end;
+mod failure;
+mod limits;
+mod log;
+
+pub use end::{AttemptEnd, DeferTrigger, Deferral, RetryDecision};
+pub use failure::{ErrorClass, Failure, SourceLocation, Verdict};
+pub use limits::{AttemptLimits, Usage};
+pub use log::{LogLevel, LogLine, LogSource};
 
 /// One claimed piece of work: everything a worker needs to run it, and the right to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,6 +89,33 @@ pub enum AttemptRole {
         /// Its version, from 1.
         version: u32,
     },
+    /// Looks whether what a deferred task instance waits for has happened.
+    Trigger {
+        /// The DAG.
+        dag: DagId,
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskId,
+        /// The index of a mapped instance.
+        map_index: Option<u32>,
+        /// Which try, from 1.
+        try_number: u32,
+    },
+    /// Asks a timetable of the module for a DAG's next run.
+    Timetable {
+        /// The DAG.
+        dag: DagId,
+    },
+    /// Runs a callback.
+    Callback {
+        /// The DAG.
+        dag: DagId,
+        /// The run.
+        run: RunId,
+        /// Which of the callback's tries, from 1.
+        try_number: u32,
+    },
 }
 
 /// What to call in the component.
@@ -92,6 +129,46 @@ pub enum Job {
         /// What the guest's clocks answer.
         now: Millis,
     },
+    /// `triggers.poll`
+    Trigger {
+        /// Which of the module's triggers.
+        trigger: String,
+        /// What the task handed to it: one JSON text.
+        kwargs: String,
+    },
+    /// A request that the worker makes itself, for a task that waits for its answer.
+    Http {
+        /// What is asked, and which answers end the wait.
+        check: HttpCheck,
+        /// How long to wait after an answer that does not, in milliseconds.
+        poke_interval_ms: u64,
+    },
+    /// `timetables.next`
+    Timetable(TimetableQuery),
+    /// `callbacks.run`
+    Callback {
+        /// Which of the module's callbacks.
+        function: String,
+        /// What the DAG hands to it: one JSON text.
+        arguments: String,
+        /// What happened: one JSON object as text.
+        event: String,
+    },
+}
+
+/// What a timetable of a module is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimetableQuery {
+    /// Which of the module's timetables.
+    pub timetable: String,
+    /// What the DAG hands to it: one JSON text.
+    pub params: String,
+    /// The data interval of the latest scheduled run.
+    pub last: Option<DataInterval>,
+    /// What limits the runs.
+    pub restriction: Restriction,
+    /// What the guest's clocks answer.
+    pub now: Millis,
 }
 
 /// `wit/task-instance.wit`'s `context`.
@@ -117,235 +194,36 @@ pub struct TaskContext {
     pub data_interval_start: Option<Millis>,
     /// End of the data interval.
     pub data_interval_end: Option<Millis>,
-    /// The run's configuration: one JSON object as text.
+    /// The run's configuration over the DAG's params: one JSON object as text.
     pub conf: String,
     /// The task's arguments, results of upstream tasks in place: one JSON array as text.
     pub arguments: String,
-}
-
-/// What one attempt may spend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct AttemptLimits {
-    /// CPU time in milliseconds.
-    pub cpu_ms: u64,
-    /// Wall-clock time in milliseconds, waits included.
-    pub wall_ms: u64,
-    /// Linear memory of all the component's memories together, in bytes.
-    pub memory_bytes: u64,
-    /// Captured log, in bytes.
-    pub log_bytes: u64,
-}
-
-impl Default for AttemptLimits {
-    /// One minute of CPU, one hour of wall-clock time, 256 MiB, 1 MiB of log.
-    fn default() -> Self {
-        Self { cpu_ms: 60_000, wall_ms: 3_600_000, memory_bytes: 256 << 20, log_bytes: 1 << 20 }
-    }
-}
-
-impl AttemptLimits {
-    /// The wall-clock limit as a span.
-    pub fn wall(&self) -> Duration {
-        Duration::from_millis(self.wall_ms)
-    }
-
-    /// The CPU limit as a span.
-    pub fn cpu(&self) -> Duration {
-        Duration::from_millis(self.cpu_ms)
-    }
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "end", rename_all = "snake_case")]
-pub enum AttemptEnd {
-    /// The task succeeded.
-    Success {
-        /// What it returned: one JSON text.
-        value: Option<String>,
-    },
-    /// The task had nothing to do.
-    Skipped {
-        /// Why.
-        reason: String,
-    },
-    /// The module described its DAGs.
-    Parsed {
-        /// A JSON array of [`crate::dag::DagSpec`] as text, not yet looked at.
-        dags: String,
-    },
-    /// The attempt failed.
-    Failed(Failure),
-}
-
-/// Why an attempt failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// What kind of failure it is.
-    pub class: ErrorClass,
-    /// What went wrong, for the module's owner. It never holds host paths or other tenants' data.
-    pub message: String,
-    /// Where in the tenant's source, if the guest said so.
-    pub location: Option<SourceLocation>,
-}
-
-/// A place in a tenant's source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceLocation {
-    /// The file.
-    pub file: String,
-    /// The line, from 1.
-    pub line: Option<u32>,
-}
-
-/// Every way an attempt can fail, as `contract.md` §1 names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ErrorClass {
-    /// The guest said so, and another try may help.
-    Error,
-    /// The guest said so, and another try will not help.
-    Fatal,
-    /// A trap or a non-zero exit.
-    GuestBug,
-    /// The CPU budget is used up.
-    CpuLimit,
-    /// The wall-clock limit passed.
-    Timeout,
-    /// The guest died after it was denied memory.
-    MemoryLimit,
-    /// The guest's stack overflowed.
-    StackOverflow,
-    /// The guest broke the component model's rules.
-    AbiViolation,
-    /// A quota that is not CPU, time or memory is used up.
-    Quota,
-    /// A user, or the end of the run, stopped the attempt.
-    Cancelled,
-    /// There was no room to run it. It is queued again and no try is consumed.
-    Capacity,
-    /// The host failed.
-    HostError,
-    /// The worker vanished: its lease expired.
-    Lost,
-}
-
-impl ErrorClass {
-    /// All classes, in the order of their declaration.
-    pub const ALL: [Self; 13] = [
-        Self::Error,
-        Self::Fatal,
-        Self::GuestBug,
-        Self::CpuLimit,
-        Self::Timeout,
-        Self::MemoryLimit,
-        Self::StackOverflow,
-        Self::AbiViolation,
-        Self::Quota,
-        Self::Cancelled,
-        Self::Capacity,
-        Self::HostError,
-        Self::Lost,
-    ];
-
-    /// The class's stable code.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Fatal => "fatal",
-            Self::GuestBug => "guest-bug",
-            Self::CpuLimit => "cpu-limit",
-            Self::Timeout => "timeout",
-            Self::MemoryLimit => "memory-limit",
-            Self::StackOverflow => "stack-overflow",
-            Self::AbiViolation => "abi-violation",
-            Self::Quota => "quota",
-            Self::Cancelled => "cancelled",
-            Self::Capacity => "capacity",
-            Self::HostError => "host-error",
-            Self::Lost => "lost",
-        }
-    }
-
-    /// The class with this code.
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|class| class.code() == code)
-    }
-
-    /// What the class does to the task instance.
-    pub fn verdict(self) -> Verdict {
-        match self {
-            Self::Error | Self::GuestBug | Self::CpuLimit | Self::Timeout | Self::MemoryLimit | Self::HostError => {
-                Verdict::Retry
-            }
-            Self::Fatal | Self::StackOverflow | Self::AbiViolation | Self::Quota | Self::Cancelled => Verdict::Fail,
-            Self::Capacity | Self::Lost => Verdict::Requeue,
-        }
-    }
-}
-
-/// What follows from a failed attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Another try, if the task's policy has one left.
-    Retry,
-    /// The task instance fails at once.
-    Fail,
-    /// The same try again: the attempt says nothing about the task.
-    Requeue,
-}
-
-/// What an attempt spent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Usage {
-    /// CPU time in microseconds.
-    pub cpu_us: u64,
-    /// Wall-clock time in microseconds.
-    pub wall_us: u64,
-    /// The most linear memory held at once, in bytes.
-    pub peak_memory_bytes: u64,
-}
-
-/// One captured line of an attempt's log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct LogLine {
-    /// When the host received it.
-    pub timestamp: Millis,
-    /// How much it matters.
-    pub level: LogLevel,
-    /// Where it came from.
-    pub source: LogSource,
-    /// The text as the guest wrote it, control characters and all; escape it before showing it.
-    pub event: String,
-    /// Structured values that came with it: a JSON object.
+    /// Where a task that waited goes on; `None` at the begin of a try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fields: Option<serde_json::Value>,
+    pub resume: Option<Resume>,
+    /// Events of assets that the run was made for: one JSON array as text.
+    #[serde(default = "no_elements")]
+    pub triggering_asset_events: String,
+    /// The key of the partition that the run stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_key: Option<String>,
+    /// When the sensor looked for the first time, if the task is one that has looked before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_poke: Option<Millis>,
+    /// The name of the exported retry policy that is asked if this try fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_policy: Option<String>,
 }
 
-/// How much a log line matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// For whoever looks for a fault.
-    Debug,
-    /// Progress.
-    Info,
-    /// Something is odd.
-    Warn,
-    /// Something failed.
-    Error,
+fn no_elements() -> String {
+    "[]".to_owned()
 }
 
-/// Which way a log line took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LogSource {
-    /// The `log` interface.
-    Log,
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-    /// The host itself: how an attempt ended, where a log was cut.
-    Host,
+/// Where a deferred task goes on, and with what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// What the task said when it deferred itself.
+    pub key: String,
+    /// What came of the wait: one JSON text.
+    pub event: Result<String, String>,
 }

@@ -50,6 +50,7 @@ fn a_dag_and_its_details_are_one_flat_object() {
     let more = json!({
         "catchup": false, "dag_run_timeout": null, "asset_expression": null, "doc_md": null,
         "start_date": "2026-01-01T00:00:00Z", "end_date": null, "is_paused_upon_creation": null, "params": {},
+        "fail_fast": false, "allowed_run_types": [], "rerun_with_latest_version": false,
         "render_template_as_native_obj": false, "template_search_path": null, "timezone": "Europe/Amsterdam",
         "last_parsed": "2026-11-22T10:00:00Z", "default_args": null, "owner_links": null, "is_favorite": false,
         "concurrency": 100_000, "latest_dag_version": version(),

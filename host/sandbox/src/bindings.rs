@@ -3,15 +3,15 @@
 mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        world: "module",
+        world: "full-module",
         imports: { default: async },
         exports: { default: async },
     });
 }
 
-pub(crate) use generated::exports::flow::host::{dags, tasks};
+pub(crate) use generated::FullModule as Contract;
+pub(crate) use generated::exports::flow::host::{callbacks, dags, retry_policies, tasks, timetables, triggers};
 pub(crate) use generated::flow::host as imports;
-pub(crate) use generated::{Module, ModulePre};
 
 /// The contract's package name.
 pub(crate) const PACKAGE: &str = "flow:host";

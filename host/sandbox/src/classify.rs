@@ -1,19 +1,17 @@
 //! Judges how an execution ended: one error class for every end, and a message for the module's owner.
 
-use flow_model::call::limit;
-use flow_model::work::{AttemptEnd, AttemptLimits, ErrorClass, Failure, SourceLocation};
+use flow_model::inspect::Optional;
+use flow_model::work::{AttemptLimits, ErrorClass, Failure};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use crate::bindings::{dags, tasks};
+use crate::answers::{failure, presentable};
 use crate::engine::BACKTRACE_FRAMES;
 use crate::execute::{Ending, Returned};
 use crate::last_words;
 use crate::leash::Stop;
 
-/// How much of what a guest says is kept as the attempt's message.
-const SHOWN_BYTES: usize = 4 << 10;
 /// Frames of a guest's stack that a message shows.
 const SHOWN_FRAMES: usize = 3;
 /// How far below its bottom a guest's own stack can have grown when it is caught: addresses wrap around at 32 bits.
@@ -28,77 +26,28 @@ const QUOTA_MESSAGES: &[&str] =
 pub(crate) struct Evidence {
     /// What it was allowed.
     pub(crate) limits: AttemptLimits,
-    /// Whether it was asked to stop.
-    pub(crate) cancelled: bool,
     /// Whether it was refused memory.
     pub(crate) memory_denied: bool,
     /// The end of its stderr.
     pub(crate) stderr: String,
 }
 
-/// The attempt's end as the broker hears it.
-pub(crate) fn classify(ending: Ending, evidence: &Evidence) -> AttemptEnd {
-    let end = match ending {
-        Ending::Returned(Returned::Task(Ok(outcome))) => succeeded(outcome),
-        Ending::Returned(Returned::Task(Err(failure))) => Err(told(&failure)),
-        Ending::Returned(Returned::Parse(Ok(dags))) => parsed(dags),
-        Ending::Returned(Returned::Parse(Err(error))) => Err(import_error(error)),
+/// What the guest returned, or why it did not.
+pub(crate) fn classify(ending: Ending, evidence: &Evidence) -> Result<Returned, Failure> {
+    match ending {
+        Ending::Returned(returned) => Ok(returned),
         Ending::Stopped(stop) => Err(stopped(stop, &evidence.limits)),
         Ending::Died { called, error } => Err(died(called, &error, evidence)),
-        Ending::NoRoom => Err(failure(ErrorClass::Capacity, "no slot was free to run it".into())),
-        Ending::NotReady(why) => Err(failure(ErrorClass::HostError, why)),
-    };
-    match end {
-        Ok(end) => end,
-        // A guest that was asked to stop may fail as it likes: it was cancelled.
-        Err(failed) if evidence.cancelled => AttemptEnd::Failed(Failure { class: ErrorClass::Cancelled, ..failed }),
-        Err(failed) => AttemptEnd::Failed(failed),
+        Ending::NotExported(interface) => Err(failure(ErrorClass::Fatal, not_exported(interface))),
     }
 }
 
-fn failure(class: ErrorClass, message: String) -> Failure {
-    Failure { class, message, location: None }
+fn not_exported(interface: Optional) -> String {
+    format!("the module does not export the interface `{}`", interface.interface())
 }
 
-/// What a guest said, fit to be stored beside the attempt: not endless, and without NUL, which not every database can
-/// store in a text.
-fn presentable(text: &str) -> String {
-    text[..text.floor_char_boundary(SHOWN_BYTES)].replace('\0', "\u{fffd}")
-}
-
-fn succeeded(outcome: tasks::Outcome) -> Result<AttemptEnd, Failure> {
-    match outcome {
-        tasks::Outcome::Success(None) => Ok(AttemptEnd::Success { value: None }),
-        tasks::Outcome::Success(Some(value)) if value.len() > limit::XCOM => {
-            let why = format!("the task returned {} bytes; a result has at most {}", value.len(), limit::XCOM);
-            Err(failure(ErrorClass::Quota, why))
-        }
-        tasks::Outcome::Success(Some(value)) => match serde_json::from_str::<serde_json::Value>(&value) {
-            Ok(_) => Ok(AttemptEnd::Success { value: Some(value) }),
-            Err(error) => Err(failure(ErrorClass::GuestBug, format!("the task returned what is not JSON: {error}"))),
-        },
-        tasks::Outcome::Skipped(reason) => Ok(AttemptEnd::Skipped { reason: presentable(&reason) }),
-    }
-}
-
-fn told(told: &tasks::Failure) -> Failure {
-    failure(if told.retryable { ErrorClass::Error } else { ErrorClass::Fatal }, presentable(&told.message))
-}
-
-fn parsed(dags: String) -> Result<AttemptEnd, Failure> {
-    if dags.len() > limit::BULK {
-        let why = format!("the description of the DAGs has {} bytes; it may have {}", dags.len(), limit::BULK);
-        return Err(failure(ErrorClass::Quota, why));
-    }
-    Ok(AttemptEnd::Parsed { dags })
-}
-
-fn import_error(error: dags::ImportError) -> Failure {
-    let location = error.file.map(|file| SourceLocation { file: presentable(&file), line: error.line });
-    Failure { class: ErrorClass::Fatal, message: presentable(&error.message), location }
-}
-
-fn stopped(stop: Stop, limits: &AttemptLimits) -> Failure {
+/// The failure of a guest that the host stopped.
+pub(crate) fn stopped(stop: Stop, limits: &AttemptLimits) -> Failure {
     match stop {
         Stop::Cpu => failure(ErrorClass::CpuLimit, format!("it used up its {} ms of CPU time", limits.cpu_ms)),
         Stop::Wall => failure(ErrorClass::Timeout, format!("it did not end within {} ms", limits.wall_ms)),

@@ -1,12 +1,12 @@
 //! What the host keeps for one running guest, and how a guest's import becomes a brokered call.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use flow_model::call::{Call, CallError};
+use flow_model::call::{Call, CallError, limit};
 use flow_model::ids::{Digest, InvalidName};
 use flow_model::time::Clock;
-use flow_model::work::{Job, LogSource};
+use flow_model::work::LogSource;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::component::ResourceTable;
@@ -15,6 +15,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::bindings::imports::types::Error;
 use crate::capabilities::Capabilities;
 use crate::clocks;
+use crate::entry::Entry;
 use crate::imports::FromReply;
 use crate::leash::Leash;
 use crate::log::LogSink;
@@ -36,6 +37,8 @@ pub(crate) struct Guest {
     pub(crate) leash: Arc<Leash>,
     /// What bounds its memory.
     pub(crate) memory: MemoryLimiter,
+    /// What it wants to be called in lists.
+    pub(crate) map_label: MapLabel,
     wasi: WasiCtx,
     table: ResourceTable,
     capabilities: Arc<dyn Capabilities>,
@@ -43,18 +46,36 @@ pub(crate) struct Guest {
     progress_sent: Option<Instant>,
 }
 
+/// What a mapped instance is called in lists. It outlives the store, since a failed instance has a name too.
+#[derive(Clone, Default)]
+pub(crate) struct MapLabel(Arc<Mutex<Option<String>>>);
+
+impl MapLabel {
+    /// Keeps as much of `label` as is shown.
+    pub(crate) fn set(&self, label: &str) {
+        let shown = label.chars().take(limit::MAP_LABEL).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(shown);
+    }
+
+    /// The latest label.
+    pub(crate) fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 impl Guest {
     /// The state of a guest that has not begun yet. Calls are answered on the current runtime.
     pub(crate) fn new(
         wasi: WasiCtx,
         log: Arc<LogSink>,
-        leash: Arc<Leash>,
-        memory: MemoryLimiter,
+        (leash, memory): (Arc<Leash>, MemoryLimiter),
+        map_label: MapLabel,
         capabilities: Arc<dyn Capabilities>,
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HOST_RESOURCES);
-        Self { log, leash, memory, wasi, table, capabilities, host: Handle::current(), progress_sent: None }
+        let host = Handle::current();
+        Self { log, leash, memory, map_label, wasi, table, capabilities, host, progress_sent: None }
     }
 
     /// Brokers one call and reads its reply. The call is given up when the guest is.
@@ -82,15 +103,15 @@ impl WasiView for Guest {
     }
 }
 
-/// What a guest sees of WASI: no environment, arguments, files or network, and clocks that suit the job.
-pub(crate) fn wasi(job: &Job, module: &Digest, clock: Clock, log: &Arc<LogSink>) -> WasiCtx {
+/// What a guest sees of WASI: no environment, arguments, files or network, and clocks that suit the call.
+pub(crate) fn wasi(entry: &Entry, module: &Digest, clock: Clock, log: &Arc<LogSink>) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
     wasi.stdout(Captured { log: Arc::clone(log), source: LogSource::Stdout })
         .stderr(Captured { log: Arc::clone(log), source: LogSource::Stderr })
         .max_random_size(RANDOM_BYTES);
-    match job {
-        Job::Task(_) => clocks::running(&mut wasi, clock),
-        Job::Parse { now } => clocks::fixed(&mut wasi, *now, module),
+    match entry.stands_at() {
+        None => clocks::running(&mut wasi, clock),
+        Some(now) => clocks::fixed(&mut wasi, now, module),
     }
     wasi.build()
 }

@@ -1,6 +1,6 @@
 //! The checks on an uploaded component that need no compiler: what it is, what it imports and what it exports.
 
-use flow_model::inspect::Rejection;
+use flow_model::inspect::{Optional, Rejection};
 use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::Engine;
 
@@ -10,7 +10,8 @@ use crate::linker::WASI;
 /// The interfaces that every module exports.
 const EXPORTS: &[&str] = &["dags", "tasks"];
 /// The interfaces of the contract that can be imported. `types` and `task-instance` may come in for their types alone.
-const IMPORTS: &[&str] = &["types", "variables", "connections", "xcom", "task-state", "task-instance", "runs", "log"];
+const IMPORTS: &[&str] =
+    &["types", "variables", "connections", "xcom", "task-state", "task-instance", "runs", "assets", "log"];
 
 /// Looks at the first bytes: is this a component of acceptable size at all?
 pub(crate) fn first_look(bytes: &[u8], limit: u64) -> Result<(), Rejection> {
@@ -35,7 +36,10 @@ pub(crate) fn first_look(bytes: &[u8], limit: u64) -> Result<(), Rejection> {
 pub(crate) fn check_outline(bytes: &[u8]) -> Result<(), Rejection> {
     let (imports, exports) = outline(bytes)?;
     imports.iter().try_for_each(|name| check_import(name))?;
-    EXPORTS.iter().try_for_each(|interface| check_export(interface, &exports))
+    EXPORTS.iter().try_for_each(|interface| check_export(interface, &exports))?;
+    let exported = |interface: &&str| versions(interface, &exports).next().is_some();
+    let mut optional = Optional::ALL.into_iter().map(Optional::interface).filter(exported);
+    optional.try_for_each(|interface| check_export(interface, &exports))
 }
 
 fn outline(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), Rejection> {
@@ -80,14 +84,16 @@ fn check_export(interface: &str, exports: &[String]) -> Result<(), Rejection> {
     if exports.iter().any(|name| is_ours(name, interface)) {
         return Ok(());
     }
-    let other = exports
-        .iter()
-        .filter_map(|name| parts(name))
-        .find(|(package, name, _)| *package == PACKAGE && *name == interface);
-    Err(match other {
-        Some((.., version)) => wrong_version(version),
+    Err(match versions(interface, exports).next() {
+        Some(version) => wrong_version(version),
         None => Rejection::MissingExport(format!("{PACKAGE}/{interface}@{VERSION}")),
     })
+}
+
+/// The versions in which the contract's `interface` is exported.
+fn versions<'a>(interface: &str, exports: &'a [String]) -> impl Iterator<Item = &'a str> {
+    let parts = exports.iter().filter_map(|name| parts(name));
+    parts.filter(move |(package, name, _)| *package == PACKAGE && *name == interface).map(|(.., version)| version)
 }
 
 /// Whether `name` is the contract's `interface` in a version that fits.
@@ -118,7 +124,13 @@ mod tests {
 
     #[test]
     fn imports_are_held_against_the_contract() {
-        for name in ["flow:host/xcom@0.1.0", "flow:host/types@0.1.7", "wasi:cli/stdin@0.2.3", "wasi:io/poll@0.2.12"] {
+        for name in [
+            "flow:host/xcom@0.1.0",
+            "flow:host/assets@0.1.0",
+            "flow:host/types@0.1.7",
+            "wasi:cli/stdin@0.2.3",
+            "wasi:io/poll@0.2.12",
+        ] {
             assert_eq!(check_import(name), Ok(()), "{name}");
         }
         for name in [
@@ -127,6 +139,7 @@ mod tests {
             "wasi:cli/stdin@0.3.0",
             "wasi:cli/stdin",
             "flow:host/secrets@0.1.0",
+            "flow:host/triggers@0.1.0",
             "other:host/xcom@0.1.0",
             "env",
         ] {

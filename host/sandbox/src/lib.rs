@@ -3,6 +3,8 @@
 //! It knows no database and no scheduler. What a guest may reach comes in as [`Capabilities`], what it did goes out as
 //! a report.
 
+mod answers;
+mod attempt;
 mod bindings;
 mod capabilities;
 mod classify;
@@ -11,6 +13,7 @@ mod code_cache;
 mod compile_child;
 mod compiler;
 mod engine;
+mod entry;
 mod execute;
 mod fit;
 mod guest;
@@ -24,11 +27,13 @@ mod log;
 mod meter;
 mod modules;
 mod native_code;
+mod ready;
 mod sandbox;
 mod stdio;
 mod ticker;
 
+pub use attempt::Attempt;
 pub use capabilities::Capabilities;
 pub use compile_child::compile_child;
 pub use compiler::{CompileLimits, CompilerCommand};
-pub use sandbox::{Attempt, Sandbox, SandboxConfig, SandboxError};
+pub use sandbox::{Sandbox, SandboxConfig, SandboxError};

@@ -12,7 +12,7 @@ use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
 
-use crate::bindings::Module;
+use crate::bindings::Contract;
 use crate::guest::Guest;
 
 /// The WASI interfaces that [`linker`] links, by package, without their version.
@@ -53,7 +53,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     filesystem::types::add_to_linker::<Guest, WasiFilesystem>(l, Guest::filesystem)?;
     filesystem::preopens::add_to_linker::<Guest, WasiFilesystem>(l, Guest::filesystem)?;
     link_cli(l)?;
-    Module::add_to_linker::<Guest, HasSelf<Guest>>(l, |guest| guest)?;
+    Contract::add_to_linker::<Guest, HasSelf<Guest>>(l, |guest| guest)?;
     Ok(linker)
 }
 

@@ -13,16 +13,14 @@ use tokio::task::spawn_blocking;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-use crate::bindings::ModulePre;
 use crate::code_cache::CodeCache;
 use crate::compiler::Compiler;
 use crate::engine;
 use crate::fit;
 use crate::guest::Guest;
 use crate::inspect;
+use crate::ready::Ready;
 
-/// A component that is compiled, checked and linked.
-pub(crate) type Ready = ModulePre<Guest>;
 type Slot = Arc<OnceCell<Ready>>;
 
 /// Why a component could not be made ready.
@@ -102,7 +100,7 @@ impl Modules {
         };
         let ready = self.slot(digest).get_or_try_init(|| load).await.cloned();
         let ready = ready.inspect_err(|_| self.forget_unready(&digest))?;
-        let (imports, exports) = names(ready.instance_pre().component());
+        let (imports, exports) = names(ready.component());
         Ok(Inspection { digest, size, imports, exports, compile_ms })
     }
 

@@ -5,27 +5,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cap_std::fs::Dir;
-use flow_model::ids::Digest;
 use flow_model::inspect::{Inspection, Rejection};
 use flow_model::port::{BrokerError, Report};
 use flow_model::time::Clock;
-use flow_model::work::{AttemptEnd, AttemptLimits, ErrorClass, Job, Usage};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
-use crate::capabilities::Capabilities;
-use crate::classify::{Evidence, classify};
+use crate::attempt::Attempt;
 use crate::code_cache::CodeCache;
 use crate::compiler::{CompileLimits, Compiler, CompilerCommand};
 use crate::engine;
-use crate::execute::{Ending, execute};
-use crate::guest::{self, Guest};
-use crate::leash::{Leash, Stop};
 use crate::linker::linker;
-use crate::log::AttemptLog;
-use crate::meter::{MemoryLimiter, Meter};
 use crate::modules::Modules;
 use crate::native_code::Sealer;
 use crate::ticker::Ticker;
@@ -72,31 +62,22 @@ pub enum SandboxError {
     Threads(#[source] std::io::Error),
 }
 
-/// One attempt at one piece of work.
-pub struct Attempt {
-    /// What to call.
-    pub job: Job,
-    /// In which component.
-    pub module: Digest,
-    /// What it may spend.
-    pub limits: AttemptLimits,
-    /// What it can reach.
-    pub capabilities: Arc<dyn Capabilities>,
-    /// Cancelled to ask it to stop: the guest can see it, and is ended if it does not end by itself soon.
-    pub cancel: CancellationToken,
-}
-
 /// Compiles components and runs them. Clones are the same sandbox.
 #[derive(Clone)]
 pub struct Sandbox(Arc<Inner>);
 
-struct Inner {
-    modules: Modules,
-    slots: Arc<Semaphore>,
-    clock: Clock,
-    ticker: Ticker,
-    /// `None` only while it is dropped.
-    guests: Option<Runtime>,
+/// What clones share.
+pub(crate) struct Inner {
+    /// The components.
+    pub(crate) modules: Modules,
+    /// How many guests can still begin.
+    pub(crate) slots: Arc<Semaphore>,
+    /// What time it is.
+    pub(crate) clock: Clock,
+    /// Ticks while guests run.
+    pub(crate) ticker: Ticker,
+    /// What guests run on; `None` only while it is dropped.
+    pub(crate) guests: Option<Runtime>,
 }
 
 impl Sandbox {
@@ -131,68 +112,17 @@ impl Sandbox {
         attempt: Attempt,
         fetch: impl Future<Output = Result<Bytes, BrokerError>> + Send,
     ) -> Report {
-        let log =
-            AttemptLog::new(attempt.limits.log_bytes, Arc::clone(&self.0.clock), Arc::clone(&attempt.capabilities));
-        let meter = Arc::new(Meter::default());
-        let (limits, cancel) = (attempt.limits, attempt.cancel.clone());
-        let began = std::time::Instant::now();
-        let ending = self.0.attempt(attempt, fetch, &log, &meter).await;
-        let usage = Usage {
-            cpu_us: micros(meter.cpu()),
-            wall_us: micros(began.elapsed()),
-            peak_memory_bytes: meter.peak_memory(),
-        };
-        let evidence = Evidence {
-            limits,
-            cancelled: cancel.is_cancelled(),
-            memory_denied: meter.memory_denied(),
-            stderr: log.stderr_tail(),
-        };
-        let end = classify(ending, &evidence);
-        log.finish(last_words(&end)).await;
-        Report { end, usage }
+        self.0.run(attempt, fetch).await
+    }
+
+    /// What time it is for guests.
+    pub fn clock(&self) -> Clock {
+        Arc::clone(&self.0.clock)
     }
 
     /// How many entries of the code cache were not trusted since the start.
     pub fn quarantined(&self) -> u64 {
         self.0.modules.quarantined()
-    }
-}
-
-impl Inner {
-    async fn attempt(
-        &self,
-        attempt: Attempt,
-        fetch: impl Future<Output = Result<Bytes, BrokerError>> + Send,
-        log: &AttemptLog,
-        meter: &Arc<Meter>,
-    ) -> Ending {
-        let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else { return Ending::NoRoom };
-        let ready = tokio::select! {
-            biased;
-            () = attempt.cancel.cancelled() => return Ending::Stopped(Stop::Cancelled),
-            ready = self.modules.get(attempt.module, fetch) => ready,
-        };
-        let ready = match ready {
-            Ok(ready) => ready,
-            Err(error) => return Ending::NotReady(error.to_string()),
-        };
-        let Some(guests) = &self.guests else { return Ending::NoRoom };
-        let wasi = guest::wasi(&attempt.job, &attempt.module, Arc::clone(&self.clock), &log.sink());
-        let leash = Arc::new(Leash::new(attempt.limits, attempt.cancel, Arc::clone(meter)));
-        let memory = MemoryLimiter::new(attempt.limits.memory_bytes, Arc::clone(meter));
-        let guest = Guest::new(wasi, log.sink(), leash, memory, attempt.capabilities);
-        let execution = execute(ready, attempt.job, guest, Arc::clone(meter));
-        let slot = (permit, self.ticker.tick());
-        let execution = guests.spawn(async move {
-            let ending = execution.await;
-            drop(slot);
-            ending
-        });
-        AbortOnDropHandle::new(execution).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "an attempt's execution broke off");
-            Ending::NotReady("the host failed while it ran".into())
-        })
     }
 }
 
@@ -215,19 +145,4 @@ fn guests_runtime(threads: NonZeroUsize) -> Result<Runtime, SandboxError> {
         .event_interval(1)
         .build()
         .map_err(SandboxError::Threads)
-}
-
-fn last_words(end: &AttemptEnd) -> Option<String> {
-    match end {
-        AttemptEnd::Failed(failure) if failure.class != ErrorClass::Capacity => {
-            Some(format!("the attempt failed ({}): {}", failure.class.code(), failure.message))
-        }
-        AttemptEnd::Failed(_) | AttemptEnd::Success { .. } | AttemptEnd::Skipped { .. } | AttemptEnd::Parsed { .. } => {
-            None
-        }
-    }
-}
-
-fn micros(span: std::time::Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

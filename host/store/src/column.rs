@@ -59,6 +59,14 @@ pub(crate) fn json<T: DeserializeOwned>(column: &'static str, value: &str) -> Re
     serde_json::from_str(value).map_err(|error| StoreError::Inconsistent { column, reason: error.to_string() })
 }
 
+/// The same, where the column may be null.
+pub(crate) fn optional_json<T: DeserializeOwned>(
+    column: &'static str,
+    value: Option<&str>,
+) -> Result<Option<T>, StoreError> {
+    value.map(|value| json(column, value)).transpose()
+}
+
 /// A value for a text column that holds one JSON value.
 pub(crate) fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value)

@@ -26,6 +26,8 @@ pub struct VersionRow {
     pub digest: Digest,
     /// The DAG: a [`flow_model::dag::DagSpec`] as JSON.
     pub spec: String,
+    /// Which part of it runs, if not all does: a [`flow_model::graph::Part`] as JSON.
+    pub part: Option<String>,
     /// Since when it exists.
     pub created_at: Millis,
 }
@@ -40,6 +42,7 @@ struct Columns {
     module_version: i64,
     digest: String,
     spec: String,
+    part: Option<String>,
     created_at: i64,
 }
 
@@ -56,27 +59,28 @@ impl TryFrom<Columns> for VersionRow {
             module_version: column::count("dag_version.module_version", row.module_version)?,
             digest: column::text("dag_version.digest", &row.digest)?,
             spec: row.spec,
+            part: row.part,
             created_at: Millis(row.created_at),
         })
     }
 }
 
 const INSERT: &str = "INSERT INTO dag_version (id, tenant, dag_id, number, module, module_version, digest, spec, \
-     created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+     created_at, part) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 /// Creates a version.
 pub async fn insert(db: &mut Session, row: &VersionRow) -> Result<(), StoreError> {
     let (id, digest) = (row.id.to_string(), row.digest.to_string());
     on!(db, c => sqlx::query(INSERT).bind(&id).bind(row.tenant.as_str()).bind(row.dag_id.as_str())
         .bind(i64::from(row.number)).bind(row.module.as_str()).bind(i64::from(row.module_version)).bind(&digest)
-        .bind(&row.spec).bind(row.created_at.0).execute(&mut *c).await.map(drop))?;
+        .bind(&row.spec).bind(row.created_at.0).bind(row.part.as_deref()).execute(&mut *c).await.map(drop))?;
     Ok(())
 }
 
 macro_rules! columns_of_version {
     ($rest:literal) => {
         concat!(
-            "SELECT id, tenant, dag_id, number, module, module_version, digest, spec, created_at FROM dag_version ",
+            "SELECT id, tenant, dag_id, number, module, module_version, digest, spec, part, created_at FROM dag_version ",
             $rest
         )
     };
@@ -92,7 +96,8 @@ pub async fn find(db: &mut Session, tenant: &TenantId, id: DagVersionId) -> Resu
     row.map(VersionRow::try_from).transpose()
 }
 
-const LATEST: &str = columns_of_version!("WHERE tenant = $1 AND dag_id = $2 ORDER BY number DESC LIMIT 1");
+const LATEST: &str =
+    columns_of_version!("WHERE tenant = $1 AND dag_id = $2 AND part IS NULL ORDER BY number DESC LIMIT 1");
 
 /// The newest version of a DAG.
 pub async fn latest(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Option<VersionRow>, StoreError> {
@@ -101,7 +106,7 @@ pub async fn latest(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<
     row.map(VersionRow::try_from).transpose()
 }
 
-const NUMBERED: &str = columns_of_version!("WHERE tenant = $1 AND dag_id = $2 AND number = $3");
+const NUMBERED: &str = columns_of_version!("WHERE tenant = $1 AND dag_id = $2 AND number = $3 AND part IS NULL");
 
 /// One version by its number.
 pub async fn numbered(
@@ -115,6 +120,20 @@ pub async fn numbered(
     row.map(VersionRow::try_from).transpose()
 }
 
+const OF_PART: &str = columns_of_version!("WHERE tenant = $1 AND dag_id = $2 AND number = $3 AND part = $4");
+
+/// A part of a version, if it has been asked for before.
+pub async fn of_part(
+    db: &mut Session,
+    (tenant, dag): (&TenantId, &DagId),
+    number: u32,
+    part: &str,
+) -> Result<Option<VersionRow>, StoreError> {
+    let row: Option<Columns> = on!(db, c => sqlx::query_as(OF_PART)
+        .bind(tenant.as_str()).bind(dag.as_str()).bind(i64::from(number)).bind(part).fetch_optional(&mut *c).await)?;
+    row.map(VersionRow::try_from).transpose()
+}
+
 const DIGEST_OF_TASK: &str = "SELECT v.digest FROM work AS w JOIN dag_run AS d ON d.run_key = w.run_key \
      JOIN dag_version AS v ON v.id = d.version WHERE w.attempt = $1 AND w.tenant = $2 AND w.worker IS NOT NULL";
 
@@ -122,14 +141,39 @@ const DIGEST_OF_PARSE: &str = "SELECT m.digest FROM work AS w JOIN module_versio
      AND m.module = w.module AND m.version = w.module_version WHERE w.attempt = $1 AND w.tenant = $2 \
      AND w.worker IS NOT NULL";
 
+const DIGEST_OF_DAG: &str = "SELECT v.digest FROM work AS w JOIN dag AS d ON d.tenant = w.tenant AND d.dag_id = w.dag_id \
+     JOIN dag_version AS v ON v.id = d.version WHERE w.attempt = $1 AND w.tenant = $2 AND w.worker IS NOT NULL";
+
+const DIGEST_OF_CALLBACK: &str = "SELECT v.digest FROM work AS w JOIN callback AS c ON c.tenant = w.tenant \
+     AND c.id = w.payload JOIN dag_version AS v ON v.id = c.version WHERE w.attempt = $1 AND w.tenant = $2 \
+     AND w.worker IS NOT NULL";
+
+/// By what it is known which component an attempt runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunsFor {
+    /// By the version of its run.
+    Run,
+    /// By the module's version that it parses.
+    Module,
+    /// By the latest version of its DAG.
+    Dag,
+    /// By the version that the callback belongs to.
+    Callback,
+}
+
 /// The component that a leased attempt is to run.
 pub async fn digest_for(
     db: &mut Session,
     tenant: &TenantId,
     attempt: AttemptId,
-    parses: bool,
+    runs_for: RunsFor,
 ) -> Result<Option<Digest>, StoreError> {
-    let text = if parses { DIGEST_OF_PARSE } else { DIGEST_OF_TASK };
+    let text = match runs_for {
+        RunsFor::Run => DIGEST_OF_TASK,
+        RunsFor::Module => DIGEST_OF_PARSE,
+        RunsFor::Dag => DIGEST_OF_DAG,
+        RunsFor::Callback => DIGEST_OF_CALLBACK,
+    };
     let attempt = attempt.to_string();
     let digest: Option<String> =
         on!(db, c => sqlx::query_scalar(text).bind(&attempt).bind(tenant.as_str()).fetch_optional(&mut *c).await)?;

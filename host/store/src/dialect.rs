@@ -17,12 +17,19 @@ macro_rules! on {
 ///
 /// Differs because neither database has the other's set-returning JSON function: SQLite has `json_each` and `->>`,
 /// PostgreSQL `json_to_recordset`. One parameter for all rows keeps the statement's text, and so its plan, the same for
-/// any number of rows. With `locking` at the end it locks what it finds, see [`locking!`].
+/// any number of rows. With `locking` at the end it locks what it finds, with `locking skip` what nobody else has locked;
+/// see [`locking!`].
 macro_rules! batch {
     ($before:expr, rows($($column:ident $kind:ident),+ $(,)?), $after:expr, locking) => {
         $crate::dialect::Batch {
             sqlite: batch!($before, rows($($column $kind),+), $after).sqlite,
             postgres: batch!($before, rows($($column $kind),+), concat!($after, " FOR UPDATE")).postgres,
+        }
+    };
+    ($before:expr, rows($($column:ident $kind:ident),+ $(,)?), $after:expr, locking skip) => {
+        $crate::dialect::Batch {
+            sqlite: batch!($before, rows($($column $kind),+), $after).sqlite,
+            postgres: batch!($before, rows($($column $kind),+), concat!($after, " FOR UPDATE SKIP LOCKED")).postgres,
         }
     };
     ($before:expr, rows($($column:ident $kind:ident),+ $(,)?), $after:expr) => {

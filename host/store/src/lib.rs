@@ -5,23 +5,32 @@
 #[macro_use]
 mod dialect;
 
+pub mod asset;
+pub mod backfill;
 pub mod blob;
+pub mod callback;
 mod checkup;
 mod column;
 pub mod connection;
 pub mod dag;
+pub mod dag_pool;
 pub mod dag_version;
+pub mod deadline;
 mod error;
 pub mod event_log;
+pub mod expansion;
+pub mod human_input;
 pub mod import_error;
 pub mod job;
 pub mod key;
+pub mod lane;
 mod listing;
 pub mod log;
 pub mod member;
 pub mod module;
 mod pool;
 pub mod run;
+pub mod slot_pool;
 pub mod task_instance;
 pub mod task_state;
 pub mod task_try;

@@ -1,6 +1,6 @@
 //! What attempts logged, in the pieces in which it arrived.
 
-use flow_model::ids::{AttemptId, TenantId};
+use flow_model::ids::{AttemptId, CallbackId, TenantId};
 use serde::Serialize;
 
 use crate::column;
@@ -24,7 +24,8 @@ pub struct LogChunk {
 
 const APPEND: Batch = batch!(
     "INSERT INTO log_chunk (tenant, owner, task_index, map_index, try_number, seq, attempt, lines) SELECT w.tenant, \
-     COALESCE(w.run_key, 'module:' || w.module || '@' || w.module_version), COALESCE(w.task_index, 0), \
+     COALESCE(w.run_key, 'module:' || w.module || '@' || w.module_version, 'callback:' || w.payload, \
+     'timetable:' || w.dag_id), COALESCE(w.task_index, 0), \
      COALESCE(w.map_index, -1), w.try_number, r.seq, r.attempt, r.lines FROM ",
     rows(tenant text, attempt text, seq bigint, lines text),
     " CROSS JOIN work AS w WHERE w.attempt = r.attempt AND w.tenant = r.tenant AND w.worker IS NOT NULL \
@@ -53,6 +54,20 @@ pub async fn read(
     let found = on!(db, c => sqlx::query_as(READ).bind(tenant.as_str()).bind(&owner).bind(i64::from(task.task.0))
         .bind(column::map_index(task.map_index)).bind(i64::from(try_number)).bind(after).bind(i64::from(limit))
         .fetch_all(&mut *c).await)?;
+    Ok(found)
+}
+
+/// The pieces of the log of a callback's try, in order, at most `limit`.
+pub async fn of_callback(
+    db: &mut Session,
+    tenant: &TenantId,
+    callback: CallbackId,
+    try_number: u32,
+    limit: u32,
+) -> Result<Vec<(i64, String)>, StoreError> {
+    let owner = format!("callback:{callback}");
+    let found = on!(db, c => sqlx::query_as(READ).bind(tenant.as_str()).bind(&owner).bind(0_i64).bind(-1_i64)
+        .bind(i64::from(try_number)).bind(i64::MIN).bind(i64::from(limit)).fetch_all(&mut *c).await)?;
     Ok(found)
 }
 

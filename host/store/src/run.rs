@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use flow_model::advance::Tally;
-use flow_model::ids::{AttemptId, DagId, DagVersionId, RunId, RunKey, TenantId};
+use flow_model::ids::{AttemptId, DagId, DagVersionId, PartitionKey, RunId, RunKey, TenantId};
 use flow_model::run::{RunType, TriggeredBy};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
@@ -15,13 +15,34 @@ use crate::dialect::Batch;
 use crate::error::StoreError;
 use crate::pool::Session;
 
+/// A query for runs in the one shape in which they are read.
+macro_rules! columns_of_run {
+    ($rest:expr) => {
+        concat!(
+            "SELECT run_key, tenant, dag_id, run_id, version, state, run_type, logical_date, data_interval_start, ",
+            "data_interval_end, run_after, queued_at, start_date, end_date, timeout_at, triggered_by, ",
+            "triggering_user, tally, held FROM dag_run ",
+            $rest
+        )
+    };
+}
+
 mod columns;
 mod delete;
 mod history;
+mod partition;
+mod replay;
+mod room;
 
 use columns::Columns;
 pub use delete::{delete, lock_ended, some_of_dag};
-pub use history::{active, active_of_dag, counts, last_scheduled, of_attempt, previous_success};
+pub use history::{
+    active, active_of_dag, counts, dags_held, last_scheduled, lock_held, lock_timed_out, next_timeout, of_attempt,
+    previous, previous_success,
+};
+pub use partition::{partitions, set_partition};
+pub use replay::{at, join_backfill, replace_conf};
+pub use room::{any_waits, durations, latest_states, running, with_room};
 
 /// A run without its configuration and its note.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,14 +79,18 @@ pub struct RunRow {
     pub triggered_by: TriggeredBy,
     /// The name of who asked for it.
     pub triggering_user: Option<String>,
+    /// When it is ended if it has not ended by then.
+    pub timeout_at: Option<Millis>,
+    /// Whether a task instance of it waits for another run of the DAG.
+    pub held: bool,
 }
 
 const INSERT: Batch = batch!(
     "INSERT INTO dag_run (run_key, tenant, dag_id, run_id, version, state, run_type, logical_date, data_interval_start, \
-     data_interval_end, run_after, queued_at, start_date, end_date, triggered_by, triggering_user, unfinished, \
-     failed_leaves) SELECT r.run_key, r.tenant, r.dag_id, r.run_id, r.version, r.state, r.run_type, r.logical_date, \
-     r.data_interval_start, r.data_interval_end, r.run_after, r.queued_at, r.start_date, r.end_date, r.triggered_by, \
-     r.triggering_user, r.unfinished, r.failed_leaves FROM ",
+     data_interval_end, run_after, queued_at, start_date, end_date, timeout_at, triggered_by, triggering_user, \
+     tally, held) SELECT r.run_key, r.tenant, r.dag_id, r.run_id, r.version, r.state, r.run_type, r.logical_date, \
+     r.data_interval_start, r.data_interval_end, r.run_after, r.queued_at, r.start_date, r.end_date, r.timeout_at, \
+     r.triggered_by, r.triggering_user, r.tally, r.held FROM ",
     rows(
         run_key text,
         tenant text,
@@ -83,15 +108,16 @@ const INSERT: Batch = batch!(
         end_date bigint,
         triggered_by text,
         triggering_user text,
-        unfinished bigint,
-        failed_leaves bigint
+        timeout_at bigint,
+        tally text,
+        held boolean
     ),
     " WHERE true ON CONFLICT DO NOTHING RETURNING run_key"
 );
 
 /// Creates runs. Answers which of them are new: one whose run id or logical date is taken is left out.
 pub async fn insert(db: &mut Session, runs: &[RunRow]) -> Result<HashSet<RunKey>, StoreError> {
-    let part: Vec<Columns> = runs.iter().map(Columns::from).collect();
+    let part = runs.iter().map(Columns::try_from).collect::<Result<Vec<_>, _>>()?;
     let (text, rows) = (db.text(INSERT), column::rows(&part)?);
     let new: Vec<String> = on!(db, c => sqlx::query_scalar(text).bind(&rows).fetch_all(&mut *c).await)?;
     new.iter().map(|key| column::text("dag_run.run_key", key)).collect()
@@ -129,13 +155,15 @@ pub async fn set_note(db: &mut Session, tenant: &TenantId, run: RunKey, note: Op
 }
 
 const SAVE: Batch = batch!(
-    "UPDATE dag_run SET state = r.state, unfinished = r.unfinished, failed_leaves = r.failed_leaves, \
+    "UPDATE dag_run SET version = r.version, state = r.state, tally = r.tally, held = r.held, timeout_at = r.timeout_at, \
      queued_at = r.queued_at, start_date = r.start_date, end_date = r.end_date FROM ",
     rows(
         run_key text,
         state text,
-        unfinished bigint,
-        failed_leaves bigint,
+        version text,
+        tally text,
+        held boolean,
+        timeout_at bigint,
         queued_at bigint,
         start_date bigint,
         end_date bigint
@@ -145,21 +173,10 @@ const SAVE: Batch = batch!(
 
 /// Writes back what changes of a run. The caller holds the runs' locks.
 pub async fn save(db: &mut Session, runs: &[RunRow]) -> Result<(), StoreError> {
-    let part: Vec<Columns> = runs.iter().map(Columns::from).collect();
+    let part = runs.iter().map(Columns::try_from).collect::<Result<Vec<_>, _>>()?;
     let (text, rows) = (db.text(SAVE), column::rows(&part)?);
     on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
     Ok(())
-}
-
-macro_rules! columns_of_run {
-    ($rest:literal) => {
-        concat!(
-            "SELECT run_key, tenant, dag_id, run_id, version, state, run_type, logical_date, data_interval_start, ",
-            "data_interval_end, run_after, queued_at, start_date, end_date, triggered_by, triggering_user, unfinished, ",
-            "failed_leaves FROM dag_run ",
-            $rest
-        )
-    };
 }
 
 const LOCK_OF_ATTEMPTS: Batch = batch!(
@@ -179,6 +196,36 @@ pub async fn lock_of_attempts(db: &mut Session, attempts: &[AttemptId]) -> Resul
     let part: Vec<_> = attempts.iter().map(|&attempt| AttemptColumn { attempt }).collect();
     let (text, rows) = (db.text(LOCK_OF_ATTEMPTS), column::rows(&part)?);
     let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    loaded.into_iter().map(RunRow::try_from).collect()
+}
+
+const LOCK_FREE: Batch = batch!(
+    columns_of_run!("WHERE run_key IN (SELECT r.run_key FROM "),
+    rows(run_key text),
+    ") ORDER BY run_key",
+    locking skip
+);
+
+#[derive(Serialize)]
+struct RunColumn {
+    run_key: RunKey,
+}
+
+/// Locks those of these runs that nobody else has locked, without waiting.
+pub async fn lock_free(db: &mut Session, runs: impl IntoIterator<Item = &RunKey>) -> Result<Vec<RunRow>, StoreError> {
+    let part: Vec<_> = runs.into_iter().map(|&run_key| RunColumn { run_key }).collect();
+    let (text, rows) = (db.text(LOCK_FREE), column::rows(&part)?);
+    let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    loaded.into_iter().map(RunRow::try_from).collect()
+}
+
+const LOCK_ACTIVE: Batch =
+    locking!(columns_of_run!("WHERE tenant = $1 AND state IN ('queued', 'running') ORDER BY run_key"));
+
+/// Locks every run of a tenant that has not ended.
+pub async fn lock_active(db: &mut Session, tenant: &TenantId) -> Result<Vec<RunRow>, StoreError> {
+    let text = db.text(LOCK_ACTIVE);
+    let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(tenant.as_str()).fetch_all(&mut *c).await)?;
     loaded.into_iter().map(RunRow::try_from).collect()
 }
 
@@ -248,6 +295,8 @@ pub async fn lock_between(
 pub struct RunWithConf {
     /// The run.
     pub run: RunRow,
+    /// The part of its assets that it is for.
+    pub partition: Option<PartitionKey>,
     /// Its configuration; `None` for an empty one.
     pub conf: Option<String>,
 }
@@ -255,7 +304,7 @@ pub struct RunWithConf {
 const WITH_CONF: Batch = batch!(
     "SELECT d.run_key, d.tenant, d.dag_id, d.run_id, d.version, d.state, d.run_type, d.logical_date, \
      d.data_interval_start, d.data_interval_end, d.run_after, d.queued_at, d.start_date, d.end_date, d.triggered_by, \
-     d.triggering_user, d.unfinished, d.failed_leaves, c.conf FROM ",
+     d.triggering_user, d.timeout_at, d.tally, d.held, d.partition_key, c.conf FROM ",
     rows(run_key text),
     " CROSS JOIN dag_run AS d LEFT JOIN dag_run_conf AS c ON c.run_key = d.run_key WHERE d.run_key = r.run_key"
 );
@@ -269,6 +318,7 @@ struct KeyColumn {
 struct WithConf {
     #[sqlx(flatten)]
     run: Columns,
+    partition_key: Option<String>,
     conf: Option<String>,
 }
 
@@ -277,5 +327,9 @@ pub async fn with_conf(db: &mut Session, runs: &[RunKey]) -> Result<Vec<RunWithC
     let part: Vec<_> = runs.iter().map(|&run_key| KeyColumn { run_key }).collect();
     let (text, rows) = (db.text(WITH_CONF), column::rows(&part)?);
     let loaded: Vec<WithConf> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
-    loaded.into_iter().map(|row| Ok(RunWithConf { run: row.run.try_into()?, conf: row.conf })).collect()
+    let parse = |row: WithConf| {
+        let partition = column::optional("dag_run.partition_key", row.partition_key.as_deref())?;
+        Ok(RunWithConf { run: row.run.try_into()?, partition, conf: row.conf })
+    };
+    loaded.into_iter().map(parse).collect()
 }

@@ -1,10 +1,11 @@
 //! Task instances: loading, comparing and saving many at a time.
 
+use flow_model::advance::{Instance, Node};
 use flow_model::graph::TaskIndex;
-use flow_model::ids::{AttemptId, JobId, RunKey, TaskId, TenantId};
-use flow_model::state::TaskStatus;
+use flow_model::ids::{AttemptId, DagId, JobId, RunId, RunKey, TaskId, TenantId};
+use flow_model::state::TaskInstanceState;
 use flow_model::time::Millis;
-use flow_model::trigger_rule::UpstreamCounts;
+use flow_model::waiting::Waiting;
 use flow_model::work::{ErrorClass, Usage};
 use serde::Serialize;
 
@@ -28,17 +29,29 @@ pub struct TaskKey {
     pub map_index: Option<u32>,
 }
 
+impl TaskKey {
+    /// Which one of its run.
+    pub fn instance(self) -> Instance {
+        Instance { task: self.task, map_index: self.map_index }
+    }
+
+    /// This instance of a run.
+    pub fn of(run: RunKey, at: Instance) -> Self {
+        Self { run, task: at.task, map_index: at.map_index }
+    }
+}
+
 /// A task instance as the scheduler sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskRow {
     /// Which one.
     pub key: TaskKey,
-    /// Where it stands.
-    pub status: TaskStatus,
-    /// The highest number of a try that may be followed by another (Airflow's `max_tries`).
-    pub max_tries: u32,
-    /// What it has seen of its upstream.
-    pub seen: UpstreamCounts,
+    /// What the rules see of it.
+    pub node: Node,
+    /// What it waits for, or what its wait came to.
+    pub wait: Option<Waiting>,
+    /// How much of its execution timeout its present try had used up before it waited, in milliseconds.
+    pub spent_ms: u64,
     /// When it became claimable.
     pub queued_at: Option<Millis>,
     /// When its present try began.
@@ -51,6 +64,8 @@ pub struct TaskRow {
     pub error: Option<(ErrorClass, String)>,
     /// What its last try spent.
     pub usage: Option<Usage>,
+    /// How a mapped instance is called in lists.
+    pub map_label: Option<String>,
 }
 
 /// A task instance to be created.
@@ -60,21 +75,26 @@ pub struct NewTask {
     pub key: TaskKey,
     /// Whose it is.
     pub tenant: TenantId,
-    /// Where it stands.
-    pub status: TaskStatus,
-    /// The highest number of a try that may be followed by another.
-    pub max_tries: u32,
+    /// What the rules see of it.
+    pub node: Node,
     /// The task's id.
     pub task_id: TaskId,
+    /// What it waits for.
+    pub wait: Option<Waiting>,
+    /// The elements that a mapped instance gets: one JSON text.
+    pub item: Option<String>,
     /// When it became claimable.
     pub queued_at: Option<Millis>,
+    /// When its wait began, if it waits, or when it ended without one.
+    pub start_date: Option<Millis>,
+    /// When it ended, if it has.
+    pub end_date: Option<Millis>,
 }
 
 const INSERT: Batch = batch!(
     "INSERT INTO task_instance (run_key, task_index, map_index, tenant, task_id, state, attempt, try_number, max_tries, \
-     losses, up_success, up_failed, up_skipped, up_upstream_failed, queued_at) \
-     SELECT r.run_key, r.task_index, r.map_index, r.tenant, r.task_id, r.state, r.attempt, r.try_number, r.max_tries, 0, 0, 0, 0, 0, \
-     r.queued_at FROM ",
+     losses, seen, wait, item, spent_ms, queued_at, start_date, end_date) SELECT r.run_key, r.task_index, r.map_index, r.tenant, \
+     r.task_id, r.state, r.attempt, r.try_number, r.max_tries, 0, r.seen, r.wait, r.item, 0, r.queued_at, r.start_date, r.end_date FROM ",
     rows(
         run_key text,
         task_index bigint,
@@ -85,7 +105,12 @@ const INSERT: Batch = batch!(
         attempt text,
         try_number bigint,
         max_tries bigint,
-        queued_at bigint
+        seen text,
+        wait text,
+        item text,
+        queued_at bigint,
+        start_date bigint,
+        end_date bigint
     ),
     ""
 );
@@ -101,7 +126,12 @@ struct NewColumns<'a> {
     attempt: Option<String>,
     try_number: u32,
     max_tries: u32,
+    seen: String,
+    wait: Option<String>,
+    item: Option<&'a str>,
     queued_at: Option<i64>,
+    start_date: Option<i64>,
+    end_date: Option<i64>,
 }
 
 /// Creates task instances.
@@ -109,19 +139,26 @@ pub async fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreErro
     for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<_> = part
             .iter()
-            .map(|task| NewColumns {
-                run_key: task.key.run,
-                tenant: task.tenant.as_str(),
-                task_index: task.key.task.0,
-                map_index: column::map_index(task.key.map_index),
-                task_id: task.task_id.as_str(),
-                state: task.status.state().as_str(),
-                attempt: task.status.attempt().map(|attempt| attempt.to_string()),
-                try_number: task.status.try_number,
-                max_tries: task.max_tries,
-                queued_at: task.queued_at.map(|at| at.0),
+            .map(|task| {
+                Ok(NewColumns {
+                    run_key: task.key.run,
+                    tenant: task.tenant.as_str(),
+                    task_index: task.key.task.0,
+                    map_index: column::map_index(task.key.map_index),
+                    task_id: task.task_id.as_str(),
+                    state: task.node.status.state().as_str(),
+                    attempt: task.node.status.attempt().map(|attempt| attempt.to_string()),
+                    try_number: task.node.status.try_number,
+                    max_tries: task.node.max_tries,
+                    seen: column::to_json(&task.node.seen)?,
+                    wait: task.wait.as_ref().map(column::to_json).transpose()?,
+                    item: task.item.as_deref(),
+                    queued_at: task.queued_at.map(|at| at.0),
+                    start_date: task.start_date.map(|at| at.0),
+                    end_date: task.end_date.map(|at| at.0),
+                })
             })
-            .collect();
+            .collect::<Result<_, StoreError>>()?;
         let (text, rows) = (db.text(INSERT), column::rows(&part)?);
         on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
     }
@@ -130,8 +167,8 @@ pub async fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreErro
 
 const SAVE: Batch = batch!(
     "UPDATE task_instance SET state = r.state, attempt = r.attempt, due_at = r.due_at, try_number = r.try_number, \
-     max_tries = r.max_tries, losses = r.losses, up_success = r.up_success, up_failed = r.up_failed, \
-     up_skipped = r.up_skipped, up_upstream_failed = r.up_upstream_failed, queued_at = r.queued_at, \
+     max_tries = r.max_tries, losses = r.losses, seen = r.seen, skips = r.skips, length = r.length, wait = r.wait, \
+     spent_ms = r.spent_ms, map_label = r.map_label, queued_at = r.queued_at, \
      start_date = r.start_date, end_date = r.end_date, worker = r.worker, error_class = r.error_class, \
      error_message = r.error_message, cpu_us = r.cpu_us, wall_us = r.wall_us, peak_memory = r.peak_memory, \
      progress = CASE WHEN r.state = task_instance.state THEN progress END FROM ",
@@ -145,10 +182,12 @@ const SAVE: Batch = batch!(
         try_number bigint,
         max_tries bigint,
         losses bigint,
-        up_success bigint,
-        up_failed bigint,
-        up_skipped bigint,
-        up_upstream_failed bigint,
+        seen text,
+        skips text,
+        length bigint,
+        wait text,
+        spent_ms bigint,
+        map_label text,
         queued_at bigint,
         start_date bigint,
         end_date bigint,
@@ -166,7 +205,7 @@ const SAVE: Batch = batch!(
 /// Writes task instances back. The caller holds the locks of their runs, so nobody else has changed them since.
 pub async fn save(db: &mut Session, tasks: &[TaskRow]) -> Result<(), StoreError> {
     for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
-        let part: Vec<Columns> = part.iter().map(Columns::from).collect();
+        let part = part.iter().map(Columns::try_from).collect::<Result<Vec<_>, _>>()?;
         let (text, rows) = (db.text(SAVE), column::rows(&part)?);
         on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
     }
@@ -175,7 +214,7 @@ pub async fn save(db: &mut Session, tasks: &[TaskRow]) -> Result<(), StoreError>
 
 const LOAD: Batch = batch!(
     "SELECT t.run_key, t.task_index, t.map_index, t.state, t.attempt, t.due_at, t.try_number, t.max_tries, t.losses, \
-     t.up_success, t.up_failed, t.up_skipped, t.up_upstream_failed, t.queued_at, t.start_date, t.end_date, t.worker, \
+     t.seen, t.skips, t.length, t.wait, t.spent_ms, t.map_label, t.queued_at, t.start_date, t.end_date, t.worker, \
      t.error_class, t.error_message, t.cpu_us, t.wall_us, t.peak_memory FROM ",
     rows(run_key text, task_index bigint, map_index bigint),
     " CROSS JOIN task_instance AS t WHERE t.run_key = r.run_key AND t.task_index = r.task_index \
@@ -197,10 +236,14 @@ impl From<&TaskKey> for KeyColumns {
 
 /// These task instances, in no particular order.
 pub async fn load(db: &mut Session, keys: &[TaskKey]) -> Result<Vec<TaskRow>, StoreError> {
+    find(db, LOAD, keys).await
+}
+
+async fn find(db: &mut Session, statement: Batch, keys: &[TaskKey]) -> Result<Vec<TaskRow>, StoreError> {
     let mut found = Vec::with_capacity(keys.len());
     for part in keys.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<KeyColumns> = part.iter().map(KeyColumns::from).collect();
-        let (text, rows) = (db.text(LOAD), column::rows(&part)?);
+        let (text, rows) = (db.text(statement), column::rows(&part)?);
         let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
         for row in loaded {
             found.push(row.try_into()?);
@@ -209,8 +252,62 @@ pub async fn load(db: &mut Session, keys: &[TaskKey]) -> Result<Vec<TaskRow>, St
     Ok(found)
 }
 
+const OF_TASKS: Batch = batch!(
+    "SELECT t.run_key, t.task_index, t.map_index, t.state, t.attempt, t.due_at, t.try_number, t.max_tries, t.losses, \
+     t.seen, t.skips, t.length, t.wait, t.spent_ms, t.map_label, t.queued_at, t.start_date, t.end_date, t.worker, \
+     t.error_class, t.error_message, t.cpu_us, t.wall_us, t.peak_memory FROM ",
+    rows(run_key text, task_index bigint, map_index bigint),
+    " CROSS JOIN task_instance AS t WHERE t.run_key = r.run_key AND t.task_index = r.task_index"
+);
+
+/// All instances of these tasks, in no particular order.
+pub async fn of_tasks(db: &mut Session, tasks: &[(RunKey, TaskIndex)]) -> Result<Vec<TaskRow>, StoreError> {
+    let keys: Vec<TaskKey> = tasks.iter().map(|&(run, task)| TaskKey { run, task, map_index: None }).collect();
+    find(db, OF_TASKS, &keys).await
+}
+
+const ITEMS: Batch = batch!(
+    "SELECT t.run_key, t.task_index, t.map_index, t.item FROM ",
+    rows(run_key text, task_index bigint, map_index bigint),
+    " CROSS JOIN task_instance AS t WHERE t.run_key = r.run_key AND t.task_index = r.task_index \
+     AND t.map_index = r.map_index AND t.item IS NOT NULL"
+);
+
+/// The elements that these mapped instances get, each one JSON text.
+pub async fn items(db: &mut Session, keys: &[TaskKey]) -> Result<Vec<(TaskKey, String)>, StoreError> {
+    let part: Vec<KeyColumns> = keys.iter().map(KeyColumns::from).collect();
+    let (text, rows) = (db.text(ITEMS), column::rows(&part)?);
+    let found: Vec<(String, i64, i64, String)> =
+        on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    found
+        .into_iter()
+        .map(|(run, task, map_index, item)| {
+            let key = TaskKey {
+                run: column::text("task_instance.run_key", &run)?,
+                task: TaskIndex(column::count("task_instance.task_index", task)?),
+                map_index: column::read_map_index(map_index),
+            };
+            Ok((key, item))
+        })
+        .collect()
+}
+
+const DELETE: Batch = batch!(
+    "DELETE FROM task_instance WHERE (run_key, task_index, map_index) IN (SELECT r.run_key, r.task_index, r.map_index FROM ",
+    rows(run_key text, task_index bigint, map_index bigint),
+    ")"
+);
+
+/// Removes task instances in whose place others have come.
+pub async fn delete(db: &mut Session, keys: &[TaskKey]) -> Result<(), StoreError> {
+    let part: Vec<KeyColumns> = keys.iter().map(KeyColumns::from).collect();
+    let (text, rows) = (db.text(DELETE), column::rows(&part)?);
+    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}
+
 const OF_RUN: &str = "SELECT run_key, task_index, map_index, state, attempt, due_at, try_number, max_tries, losses, \
-     up_success, up_failed, up_skipped, up_upstream_failed, queued_at, start_date, end_date, worker, error_class, \
+     seen, skips, length, wait, spent_ms, map_label, queued_at, start_date, end_date, worker, error_class, \
      error_message, cpu_us, wall_us, peak_memory FROM task_instance WHERE tenant = $1 AND run_key = $2 \
      ORDER BY task_index, map_index";
 
@@ -244,6 +341,27 @@ pub async fn set_progress(
             .rows_affected()
     });
     Ok(rows == 1)
+}
+
+const STATES_OF: &str = "SELECT DISTINCT t.state FROM task_instance AS t JOIN dag_run AS d ON d.run_key = t.run_key \
+     WHERE d.tenant = $1 AND d.dag_id = $2 AND d.run_id = $3 AND t.task_id = $4 ORDER BY t.state";
+
+/// The states of a task of another run, each once.
+pub async fn states_of(
+    db: &mut Session,
+    (tenant, dag): (&TenantId, &DagId),
+    (run, task): (&RunId, &TaskId),
+) -> Result<Vec<TaskInstanceState>, StoreError> {
+    let found: Vec<String> = on!(db, c => {
+        sqlx::query_scalar(STATES_OF)
+            .bind(tenant.as_str())
+            .bind(dag.as_str())
+            .bind(run.as_str())
+            .bind(task.as_str())
+            .fetch_all(&mut *c)
+            .await?
+    });
+    found.iter().map(|state| column::named("task_instance.state", state, TaskInstanceState::from_name)).collect()
 }
 
 const SET_NOTE: &str = "UPDATE task_instance SET note = $5 WHERE tenant = $1 AND run_key = $2 AND task_index = $3 \

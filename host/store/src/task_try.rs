@@ -82,7 +82,7 @@ impl From<&PastTry> for Columns {
             run_key: task.key.run.to_string(),
             task_index: task.key.task.0,
             map_index: column::map_index(task.key.map_index),
-            try_number: task.status.try_number,
+            try_number: task.node.status.try_number,
             tenant: past.tenant.to_string(),
             state: past.state.as_str(),
             queued_at: task.queued_at.map(|at| at.0),

@@ -9,6 +9,7 @@ use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
+use crate::slot_pool;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -39,9 +40,13 @@ const INSERT: &str = "INSERT INTO tenant (name, description, quota, policy, crea
     VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (name) DO NOTHING";
 const UPDATE: &str = "UPDATE tenant SET description = $2, quota = $3, policy = $4, updated_at = $5 WHERE name = $1";
 
-/// Adds a tenant; `false` if its name is taken.
+/// Adds a tenant with its default pool; `false` if its name is taken.
 pub async fn insert(db: &mut Session, tenant: &Tenant) -> Result<bool, StoreError> {
-    write(db, INSERT, tenant).await
+    let new = write(db, INSERT, tenant).await?;
+    if new {
+        slot_pool::insert_default(db, &tenant.name, tenant.updated_at).await?;
+    }
+    Ok(new)
 }
 
 /// Replaces a tenant; `false` if there is none of its name.
@@ -102,6 +107,7 @@ const USAGE: &str = "SELECT
         (SELECT DISTINCT digest, size FROM module_version WHERE tenant = $1) AS held) AS stored_bytes,
     (SELECT COUNT(*) FROM variable WHERE tenant = $1) AS variables,
     (SELECT COUNT(*) FROM connection WHERE tenant = $1) AS connections,
+    (SELECT COUNT(*) FROM pool WHERE tenant = $1) AS pools,
     (SELECT COUNT(*) FROM member WHERE tenant = $1) AS users,
     (SELECT COUNT(*) FROM token WHERE tenant = $1 AND revoked_at IS NULL AND expires_at > $2) AS tokens";
 
@@ -113,6 +119,7 @@ struct UsageRow {
     stored_bytes: i64,
     variables: i64,
     connections: i64,
+    pools: i64,
     users: i64,
     tokens: i64,
 }
@@ -127,29 +134,40 @@ pub async fn usage(db: &mut Session, tenant: &TenantId, now: Millis) -> Result<T
         stored_bytes: column::count("module_version.size", row.stored_bytes)?,
         variables: column::count("variable", row.variables)?,
         connections: column::count("connection", row.connections)?,
+        pools: column::count("pool", row.pools)?,
         users: column::count("member", row.users)?,
         tokens: column::count("token", row.tokens)?,
     })
 }
 
 /// Tables whose rows carry a tenant and do not go with it by themselves. Work goes first: it fences what still runs.
-const EMPTIED: [&str; 10] = [
+const EMPTIED: [&str; 18] = [
     "DELETE FROM work WHERE tenant = $1",
+    "DELETE FROM lane WHERE tenant = $1",
+    "DELETE FROM dag_pool WHERE tenant = $1",
     "DELETE FROM task_state WHERE tenant = $1",
     "DELETE FROM xcom WHERE tenant = $1",
     "DELETE FROM log_chunk WHERE tenant = $1",
     "DELETE FROM task_try WHERE tenant = $1",
+    "DELETE FROM human_input WHERE tenant = $1",
     "DELETE FROM task_instance WHERE tenant = $1",
+    "DELETE FROM expansion WHERE tenant = $1",
     "DELETE FROM dag_run_conf WHERE tenant = $1",
     "DELETE FROM dag_run WHERE tenant = $1",
+    "DELETE FROM deadline WHERE tenant = $1",
+    "DELETE FROM callback WHERE tenant = $1",
+    "DELETE FROM backfill_run WHERE tenant = $1",
+    "DELETE FROM backfill WHERE tenant = $1",
     "DELETE FROM dag_version WHERE tenant = $1",
     "DELETE FROM dag WHERE tenant = $1",
 ];
+/// What others have offered to a tenant. The next tenant of this name must not find it.
+const DISINHERIT: &str = "DELETE FROM asset_grant WHERE to_tenant = $1";
 const DELETE: &str = "DELETE FROM tenant WHERE name = $1";
 
 /// Removes a tenant and everything it has; `false` if there is none.
 pub async fn delete(db: &mut Session, tenant: &TenantId) -> Result<bool, StoreError> {
-    for statement in EMPTIED {
+    for statement in EMPTIED.into_iter().chain([DISINHERIT]) {
         on!(db, c => sqlx::query(statement).bind(tenant.as_str()).execute(&mut *c).await.map(drop))?;
     }
     let rows = on!(db, c => sqlx::query(DELETE).bind(tenant.as_str()).execute(&mut *c).await?.rows_affected());

@@ -1,8 +1,8 @@
 //! The queue of work: offering, claiming, leasing and withdrawing attempts.
 
-use flow_model::graph::TaskIndex;
-use flow_model::ids::{AttemptId, JobId, ModuleName, TenantId};
+use flow_model::ids::{AttemptId, DagId, JobId, ModuleName, TenantId};
 use flow_model::time::Millis;
+use flow_model::timetable::DataInterval;
 use serde::Serialize;
 
 use crate::column;
@@ -11,11 +11,14 @@ use crate::error::StoreError;
 use crate::pool::Session;
 use crate::task_instance::TaskKey;
 
+mod columns;
 mod lease;
 mod turns;
 
+use columns::Columns;
+
 pub use lease::{Lease, expire_workers, expired, holds_lease, leases, next_expiry, renew};
-pub use turns::{due, give_turns, next_due, waiting_turns};
+pub use turns::{due, due_waits, give_turns, next_due, postpone, waiting_turns};
 
 /// What an attempt is at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,22 @@ pub enum WorkKind {
         /// Which one.
         key: TaskKey,
         /// Which try.
+        try_number: u32,
+        /// Where it goes on, if it has waited: a JSON object that the broker understands.
+        brief: Option<String>,
+    },
+    /// A look of the module for what a deferred task instance waits for.
+    Trigger {
+        /// Which one.
+        key: TaskKey,
+        /// Its present try.
+        try_number: u32,
+    },
+    /// A look of the host itself, or the end of a wait for a person.
+    Wait {
+        /// Which one.
+        key: TaskKey,
+        /// Its present try.
         try_number: u32,
     },
     /// Asking a module for its DAGs.
@@ -36,6 +55,34 @@ pub enum WorkKind {
         /// How often its parse has been lost with its worker.
         losses: u32,
     },
+    /// Asking a timetable of a module for a DAG's next run.
+    Timetable {
+        /// The DAG.
+        dag: DagId,
+        /// What the run before stands for, if there is one.
+        last: Option<DataInterval>,
+        /// How often it has been asked before.
+        losses: u32,
+    },
+    /// Running a callback.
+    Callback {
+        /// The DAG.
+        dag: DagId,
+        /// What to run and what happened: a JSON object that the broker understands.
+        payload: String,
+        /// Which of its tries.
+        try_number: u32,
+    },
+}
+
+impl WorkKind {
+    /// The task instance that it is about, if it is about one.
+    pub fn task(&self) -> Option<TaskKey> {
+        match self {
+            Self::Task { key, .. } | Self::Trigger { key, .. } | Self::Wait { key, .. } => Some(*key),
+            Self::Parse { .. } | Self::Timetable { .. } | Self::Callback { .. } => None,
+        }
+    }
 }
 
 /// A piece of work in the queue.
@@ -49,108 +96,19 @@ pub struct WorkRow {
     pub kind: WorkKind,
     /// Its turn; `None` while it is delayed.
     pub turn: Option<u64>,
-    /// When it may be claimed.
+    /// How much it matters among the tenant's own work: the higher is claimed first. See [`flow_model::fairness`].
+    pub priority: i64,
+    /// When it may be claimed, or looked at.
     pub available_at: Millis,
     /// Who holds it, and until when.
     pub lease: Option<(JobId, Millis)>,
 }
 
-/// Read and written in this one shape.
-#[derive(Serialize, sqlx::FromRow)]
-struct Columns {
-    attempt: String,
-    tenant: String,
-    kind: String,
-    run_key: Option<String>,
-    task_index: Option<i64>,
-    map_index: Option<i64>,
-    try_number: i64,
-    module: Option<String>,
-    module_version: Option<i64>,
-    turn: Option<i64>,
-    available_at: i64,
-    worker: Option<String>,
-    lease_until: Option<i64>,
-}
-
-impl From<&WorkRow> for Columns {
-    fn from(row: &WorkRow) -> Self {
-        let mut columns = Self {
-            attempt: row.attempt.to_string(),
-            tenant: row.tenant.to_string(),
-            kind: String::new(),
-            run_key: None,
-            task_index: None,
-            map_index: None,
-            try_number: 1,
-            module: None,
-            module_version: None,
-            turn: row.turn.map(|turn| i64::try_from(turn).unwrap_or(i64::MAX)),
-            available_at: row.available_at.0,
-            worker: row.lease.map(|(worker, _)| worker.to_string()),
-            lease_until: row.lease.map(|(_, until)| until.0),
-        };
-        match &row.kind {
-            WorkKind::Task { key, try_number } => {
-                "task".clone_into(&mut columns.kind);
-                columns.run_key = Some(key.run.to_string());
-                columns.task_index = Some(key.task.0.into());
-                columns.map_index = Some(column::map_index(key.map_index));
-                columns.try_number = (*try_number).into();
-            }
-            WorkKind::Parse { module, version, losses } => {
-                "parse".clone_into(&mut columns.kind);
-                columns.try_number = i64::from(*losses) + 1;
-                columns.module = Some(module.to_string());
-                columns.module_version = Some((*version).into());
-            }
-        }
-        columns
-    }
-}
-
-impl TryFrom<Columns> for WorkRow {
-    type Error = StoreError;
-
-    fn try_from(row: Columns) -> Result<Self, StoreError> {
-        let worker = column::optional("work.worker", row.worker.as_deref())?;
-        let turn = row.turn.map(|turn| column::count("work.turn", turn)).transpose()?;
-        Ok(Self {
-            attempt: column::text("work.attempt", &row.attempt)?,
-            tenant: column::text("work.tenant", &row.tenant)?,
-            kind: kind(&row)?,
-            turn,
-            available_at: Millis(row.available_at),
-            lease: worker.zip(column::instant(row.lease_until)),
-        })
-    }
-}
-
-fn kind(row: &Columns) -> Result<WorkKind, StoreError> {
-    match (&row.run_key, row.task_index, row.map_index, &row.module, row.module_version) {
-        (Some(run), Some(task), Some(map_index), None, None) => Ok(WorkKind::Task {
-            key: TaskKey {
-                run: column::text("work.run_key", run)?,
-                task: TaskIndex(column::count("work.task_index", task)?),
-                map_index: column::read_map_index(map_index),
-            },
-            try_number: column::count("work.try_number", row.try_number)?,
-        }),
-        (None, None, None, Some(module), Some(version)) => Ok(WorkKind::Parse {
-            module: column::text("work.module", module)?,
-            version: column::count("work.module_version", version)?,
-            losses: column::count("work.try_number", row.try_number - 1)?,
-        }),
-        (_, _, _, _, _) => {
-            Err(StoreError::Inconsistent { column: "work.kind", reason: "it is neither a task nor a parse".to_owned() })
-        }
-    }
-}
-
 const INSERT: Batch = batch!(
-    "INSERT INTO work (attempt, tenant, kind, run_key, task_index, map_index, try_number, module, module_version, turn, \
-     available_at) SELECT r.attempt, r.tenant, r.kind, r.run_key, r.task_index, r.map_index, r.try_number, r.module, \
-     r.module_version, r.turn, r.available_at FROM ",
+    "INSERT INTO work (attempt, tenant, kind, run_key, task_index, map_index, try_number, module, module_version, \
+     dag_id, payload, turn, place, priority, available_at) SELECT r.attempt, r.tenant, r.kind, r.run_key, r.task_index, \
+     r.map_index, r.try_number, r.module, r.module_version, r.dag_id, r.payload, r.turn, COALESCE(r.turn, 0), r.priority, \
+     r.available_at FROM ",
     rows(
         attempt text,
         tenant text,
@@ -161,7 +119,10 @@ const INSERT: Batch = batch!(
         try_number bigint,
         module text,
         module_version bigint,
+        dag_id text,
+        payload text,
         turn bigint,
+        priority bigint,
         available_at bigint
     ),
     ""
@@ -206,9 +167,19 @@ pub async fn remove(db: &mut Session, attempt: AttemptId) -> Result<bool, StoreE
     Ok(rows == 1)
 }
 
+const FORGET_TIMETABLE: &str = "DELETE FROM work WHERE tenant = $1 AND dag_id = $2 AND kind = 'timetable'";
+
+/// Withdraws the question to a DAG's timetable, if there is one.
+pub async fn forget_timetable(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<(), StoreError> {
+    on!(db, c => {
+        sqlx::query(FORGET_TIMETABLE).bind(tenant.as_str()).bind(dag.as_str()).execute(&mut *c).await.map(drop)
+    })?;
+    Ok(())
+}
+
 const LOAD: Batch = batch!(
     "SELECT w.attempt, w.tenant, w.kind, w.run_key, w.task_index, w.map_index, w.try_number, w.module, \
-     w.module_version, w.turn, w.available_at, w.worker, w.lease_until FROM ",
+     w.module_version, w.dag_id, w.payload, w.turn, w.priority, w.available_at, w.worker, w.lease_until FROM ",
     rows(attempt text),
     " CROSS JOIN work AS w WHERE w.attempt = r.attempt"
 );
@@ -223,19 +194,19 @@ pub async fn load(db: &mut Session, attempts: &[AttemptId]) -> Result<Vec<WorkRo
 macro_rules! claimable {
     ($condition:literal) => {
         concat!(
-            "SELECT attempt, tenant, kind, run_key, task_index, map_index, try_number, module, module_version, turn, ",
-            "available_at, worker, lease_until FROM work WHERE worker IS NULL AND turn IS NOT NULL ",
-            $condition,
-            " ORDER BY turn LIMIT $1"
+            "SELECT attempt, tenant, kind, run_key, task_index, map_index, try_number, module, module_version, dag_id, ",
+            "payload, turn, priority, available_at, worker, lease_until FROM work WHERE worker IS NULL ",
+            "AND turn IS NOT NULL ",
+            $condition
         )
     };
 }
 
-const NEXT: Batch = locking!(claimable!(""), skip);
+const NEXT: Batch = locking!(claimable!("ORDER BY turn LIMIT $1"), skip);
 const NEXT_OF: Batch = Batch {
-    sqlite: claimable!("AND tenant IN (SELECT value FROM json_each($2))"),
+    sqlite: claimable!("AND tenant IN (SELECT value FROM json_each($2)) ORDER BY turn LIMIT $1"),
     postgres: concat!(
-        claimable!("AND tenant IN (SELECT json_array_elements_text($2::json))"),
+        claimable!("AND tenant IN (SELECT json_array_elements_text($2::json)) ORDER BY turn LIMIT $1"),
         " FOR UPDATE SKIP LOCKED"
     ),
 };
@@ -257,13 +228,24 @@ pub async fn next(db: &mut Session, limit: u32, tenants: Option<&[TenantId]>) ->
     loaded.into_iter().map(WorkRow::try_from).collect()
 }
 
+const WEIGHTIEST: Batch = locking!(claimable!("AND tenant = $2 ORDER BY priority DESC, place LIMIT $1"), skip);
+
+/// The claimable work of a tenant that matters most, at most `limit`, in this order. As with [`next`], nobody else can take
+/// it before the transaction ends.
+pub async fn weightiest(db: &mut Session, tenant: &TenantId, limit: u32) -> Result<Vec<WorkRow>, StoreError> {
+    let (text, limit) = (db.text(WEIGHTIEST), i64::from(limit));
+    let loaded: Vec<Columns> =
+        on!(db, c => sqlx::query_as(text).bind(limit).bind(tenant.as_str()).fetch_all(&mut *c).await)?;
+    loaded.into_iter().map(WorkRow::try_from).collect()
+}
+
 const TAKE: Batch = batch!(
-    "UPDATE work SET worker = r.worker, lease_until = r.lease_until FROM ",
-    rows(attempt text, worker text, lease_until bigint),
+    "UPDATE work SET turn = r.turn, worker = r.worker, lease_until = r.lease_until FROM ",
+    rows(attempt text, turn bigint, worker text, lease_until bigint),
     " WHERE work.attempt = r.attempt"
 );
 
-/// Leases work that [`next`] found, as each row says.
+/// Writes turns and leases as each row says: of work that [`next`] or [`weightiest`] found.
 pub async fn take(db: &mut Session, work: &[WorkRow]) -> Result<(), StoreError> {
     let part: Vec<Columns> = work.iter().map(Columns::from).collect();
     let (text, rows) = (db.text(TAKE), column::rows(&part)?);

@@ -97,23 +97,47 @@ pub async fn clear(db: &mut Session, tenant: &TenantId, task: &TaskKey) -> Resul
 }
 
 const RETURNED: Batch = batch!(
-    "SELECT x.run_key, x.task_index, x.value FROM ",
+    "SELECT x.run_key, x.task_index, x.map_index, x.value FROM ",
     rows(run_key text, task_index bigint, map_index bigint),
     " CROSS JOIN xcom AS x WHERE x.run_key = r.run_key AND x.task_index = r.task_index AND x.map_index = r.map_index \
      AND x.key = 'return_value'"
 );
 
+const RETURNED_BY_ALL: Batch = batch!(
+    "SELECT x.run_key, x.task_index, x.map_index, x.value FROM ",
+    rows(run_key text, task_index bigint, map_index bigint),
+    " CROSS JOIN xcom AS x WHERE x.run_key = r.run_key AND x.task_index = r.task_index AND x.key = 'return_value' \
+     ORDER BY x.run_key, x.task_index, x.map_index"
+);
+
 /// What these task instances returned; one that returned nothing is left out.
-pub async fn returned(db: &mut Session, tasks: &[TaskKey]) -> Result<Vec<((RunKey, TaskIndex), String)>, StoreError> {
+pub async fn returned(db: &mut Session, tasks: &[TaskKey]) -> Result<Vec<(TaskKey, String)>, StoreError> {
+    values(db, RETURNED, tasks).await
+}
+
+/// What all instances of these tasks returned, in map order; one that returned nothing is left out.
+pub async fn returned_by_all(
+    db: &mut Session,
+    tasks: &[(RunKey, TaskIndex)],
+) -> Result<Vec<(TaskKey, String)>, StoreError> {
+    let keys: Vec<TaskKey> = tasks.iter().map(|&(run, task)| TaskKey { run, task, map_index: None }).collect();
+    values(db, RETURNED_BY_ALL, &keys).await
+}
+
+async fn values(db: &mut Session, statement: Batch, tasks: &[TaskKey]) -> Result<Vec<(TaskKey, String)>, StoreError> {
     let mut values = Vec::with_capacity(tasks.len());
     for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<KeyColumns> = part.iter().map(KeyColumns::from).collect();
-        let (text, rows) = (db.text(RETURNED), column::rows(&part)?);
-        let found: Vec<(String, i64, String)> =
+        let (text, rows) = (db.text(statement), column::rows(&part)?);
+        let found: Vec<(String, i64, i64, String)> =
             on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
-        for (run, task, value) in found {
-            let task = TaskIndex(column::count("xcom.task_index", task)?);
-            values.push(((column::text("xcom.run_key", &run)?, task), value));
+        for (run, task, map_index, value) in found {
+            let key = TaskKey {
+                run: column::text("xcom.run_key", &run)?,
+                task: TaskIndex(column::count("xcom.task_index", task)?),
+                map_index: column::read_map_index(map_index),
+            };
+            values.push((key, value));
         }
     }
     Ok(values)

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flow_model::port::{Broker, BrokerError, Report};
 use flow_model::time::Entropy;
-use flow_model::work::{AttemptEnd, ErrorClass, Failure, Work};
-use flow_sandbox::Attempt;
+use flow_model::work::{AttemptEnd, ErrorClass, Failure, Job, Usage, Work};
+use flow_sandbox::{Attempt, Capabilities as _};
 use futures::future::BoxFuture;
 
 use crate::backoff::until_answered;
 use crate::brokered::Brokered;
 use crate::held::{Held, Holding, StopReason};
+use crate::http_check::HttpChecks;
 
 /// The bytes of the attempt's component, for when its code is not at hand.
 pub(crate) type Fetch = BoxFuture<'static, Result<Bytes, BrokerError>>;
@@ -26,6 +27,8 @@ pub(crate) struct Bench<B> {
     pub(crate) broker: B,
     /// What runs the guest.
     pub(crate) run: Run,
+    /// What makes requests where there is no guest.
+    pub(crate) checks: HttpChecks,
     /// Spreads retries.
     pub(crate) entropy: Entropy,
 }
@@ -44,13 +47,35 @@ impl<B: Broker> Bench<B> {
                 return;
             }
         }
-        let fetch = fetch_module(self.broker.clone(), Arc::clone(held), Arc::clone(&self.entropy));
-        let report = (self.run)(self.attempt(work, held), Box::pin(fetch)).await;
+        let report = self.perform(work, held).await;
         match held.stopped() {
             // Nobody waits for the result.
             Some(StopReason::Fenced) => {}
             Some(StopReason::ShutDown) => self.report(held, blame_shut_down(report)).await,
             None => self.report(held, report).await,
+        }
+    }
+
+    /// Does what the work asks for, in the sandbox if it is a guest's.
+    async fn perform(&self, work: Work, held: &Arc<Held>) -> Report {
+        let Work { grant, module, job, limits } = work;
+        let capabilities =
+            Brokered { broker: self.broker.clone(), held: Arc::clone(held), entropy: Arc::clone(&self.entropy) };
+        match job {
+            Job::Http { check, poke_interval_ms } => {
+                let (report, words) = tokio::select! {
+                    looked = self.checks.look(&check, &grant.claims.uses, poke_interval_ms) => looked,
+                    () = held.stop_token().cancelled_owned() => return ended(ErrorClass::Cancelled, "it was stopped"),
+                };
+                capabilities.log(vec![self.checks.line(&report.end, words)]).await;
+                report
+            }
+            Job::Task(_) | Job::Parse { .. } | Job::Trigger { .. } | Job::Timetable(_) | Job::Callback { .. } => {
+                let fetch = fetch_module(self.broker.clone(), Arc::clone(held), Arc::clone(&self.entropy));
+                let capabilities = Arc::new(capabilities);
+                let attempt = Attempt { job, module, limits, capabilities, cancel: held.stop_token() };
+                (self.run)(attempt, Box::pin(fetch)).await
+            }
         }
     }
 
@@ -62,20 +87,13 @@ impl<B: Broker> Bench<B> {
         until_answered(&self.entropy, "start", ask).await
     }
 
-    fn attempt(&self, work: Work, held: &Arc<Held>) -> Attempt {
-        let Work { grant: _, module, job, limits } = work;
-        let capabilities =
-            Brokered { broker: self.broker.clone(), held: Arc::clone(held), entropy: Arc::clone(&self.entropy) };
-        Attempt { job, module, limits, capabilities: Arc::new(capabilities), cancel: held.stop_token() }
-    }
-
     /// Delivers the report, however long the control plane is away: until it is taken, or refused as fenced.
     async fn report(&self, held: &Held, report: Report) {
         match self.finish(held, &report).await {
             Ok(()) | Err(BrokerError::Fenced(_)) => {}
             // What the guest returned is not acceptable. The attempt has ended all the same.
             Err(BrokerError::Invalid(reason)) => {
-                let failed = Report { end: failed(ErrorClass::HostError, reason), usage: report.usage };
+                let failed = Report { usage: report.usage, ..ended(ErrorClass::HostError, &reason) };
                 if let Err(error) = self.finish(held, &failed).await {
                     tracing::error!(%error, "the end of an attempt was refused twice; its lease will run out");
                 }
@@ -109,18 +127,17 @@ async fn fetch_module<B: Broker>(broker: B, held: Arc<Held>, entropy: Entropy) -
 
 /// A guest that was stopped because the worker shuts down did not fail: its try goes to another worker.
 fn blame_shut_down(report: Report) -> Report {
-    match report.end {
-        AttemptEnd::Failed(Failure { class: ErrorClass::Cancelled, .. }) => {
-            let message = "the worker was shut down before the attempt ended".to_owned();
-            Report { end: failed(ErrorClass::Lost, message), ..report }
+    match report.end.failure() {
+        Some(Failure { class: ErrorClass::Cancelled, .. }) => {
+            let lost = ended(ErrorClass::Lost, "the worker was shut down before the attempt ended");
+            Report { usage: report.usage, ..lost }
         }
         // It ended by itself in the meantime.
-        AttemptEnd::Success { .. } | AttemptEnd::Skipped { .. } | AttemptEnd::Parsed { .. } | AttemptEnd::Failed(_) => {
-            report
-        }
+        Some(_) | None => report,
     }
 }
 
-fn failed(class: ErrorClass, message: String) -> AttemptEnd {
-    AttemptEnd::Failed(Failure { class, message, location: None })
+fn ended(class: ErrorClass, message: &str) -> Report {
+    let failure = Failure { class, message: message.to_owned(), location: None };
+    Report { end: AttemptEnd::Failed(failure), usage: Usage::default(), retry: None, map_label: None }
 }

@@ -122,7 +122,7 @@ impl Holdings {
 
 fn apply(held: &Held, renewal: Renewal) {
     match renewal {
-        Renewal::Renewed(grant) => *lock(&held.grant) = grant,
+        Renewal::Renewed(grant) => *lock(&held.grant) = *grant,
         Renewal::Fenced => held.stop(StopReason::Fenced),
     }
 }

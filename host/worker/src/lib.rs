@@ -7,6 +7,7 @@ mod attempt;
 mod backoff;
 mod brokered;
 mod held;
+mod http_check;
 mod remote;
 mod wire;
 mod worker;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use flow_model::egress::Egress;
 use flow_model::ids::JobId;
 use flow_model::port::{Broker, BrokerError, ClaimRequest, TenantScope};
-use flow_model::time::Entropy;
+use flow_model::time::{Clock, Entropy};
 use flow_model::work::Work;
 use flow_sandbox::Sandbox;
 use futures::future::BoxFuture;
@@ -16,6 +17,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::attempt::{Bench, Run};
 use crate::backoff::Backoff;
 use crate::held::{Holdings, StopReason};
+use crate::http_check::HttpChecks;
 
 /// How long one claim waits for work.
 const LONG_POLL: Duration = Duration::from_secs(20);
@@ -41,6 +43,10 @@ pub struct WorkerConfig {
     pub drain: Duration,
     /// Spreads retries, so that many workers do not come back in step.
     pub entropy: Entropy,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where the requests go that tasks wait for.
+    pub egress: Egress,
 }
 
 /// Why a worker gave up before it was told to.
@@ -52,6 +58,9 @@ pub enum WorkerError {
     /// The control plane does not understand it.
     #[error("the control plane does not understand this worker: {0}; are both of the same version?")]
     NotUnderstood(String),
+    /// HTTP cannot be used on this machine.
+    #[error("the HTTP client could not be set up: {0}")]
+    Client(#[source] reqwest::Error),
 }
 
 /// Claims work through a broker and runs it in the sandbox.
@@ -65,7 +74,7 @@ pub struct Worker<B> {
 
 impl<B: Broker> Worker<B> {
     /// A worker that takes its work from `broker` and runs it in `sandbox`.
-    pub fn new(broker: B, sandbox: Sandbox, config: WorkerConfig) -> Self {
+    pub fn new(broker: B, sandbox: Sandbox, config: WorkerConfig) -> Result<Self, WorkerError> {
         let run = move |attempt, fetch| {
             let sandbox = sandbox.clone();
             Box::pin(async move { sandbox.run(attempt, fetch).await }) as BoxFuture<'static, _>
@@ -73,10 +82,11 @@ impl<B: Broker> Worker<B> {
         Self::running(broker, Arc::new(run), config)
     }
 
-    fn running(broker: B, run: Run, config: WorkerConfig) -> Self {
-        let bench = Bench { broker, run, entropy: Arc::clone(&config.entropy) };
+    fn running(broker: B, run: Run, config: WorkerConfig) -> Result<Self, WorkerError> {
+        let checks = HttpChecks::new(config.egress.clone(), Arc::clone(&config.clock)).map_err(WorkerError::Client)?;
+        let bench = Bench { broker, run, checks, entropy: Arc::clone(&config.entropy) };
         let slots = Arc::new(Semaphore::new(config.slots));
-        Self { bench, config, slots, holdings: Holdings::default(), attempts: TaskTracker::new() }
+        Ok(Self { bench, config, slots, holdings: Holdings::default(), attempts: TaskTracker::new() })
     }
 
     /// Works until `shutdown` is cancelled, then lets running attempts end for a while and hands back the rest.

@@ -1,188 +1,190 @@
-//! DAGs, and the drawing of tasks into one.
+//! DAGs, as the host gets to know them.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
-use crate::runtime::{self, Fallible};
-use crate::spec::{self, Argument, Schedule, Settings, Task, Uses};
-use crate::{Error, Result};
+use crate::asset::{Alias, Asset, Declared};
+use crate::draft::{Draft, Drawn};
+use crate::param::Param;
+use crate::runtime::Fallible;
+use crate::schedule::Schedule;
+use crate::spec::Object;
+use crate::{Callback, Deadline, Error, Result};
 
 /// A DAG as the host gets to know it. It serialises as the host reads it, so that a test can look at it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dag {
-    #[serde(rename = "dag_id")]
-    id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tags: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    schedule: Option<Schedule>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start_date: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end_date: Option<String>,
-    #[serde(skip_serializing_if = "spec::is_default")]
-    catchup: bool,
-    #[serde(skip_serializing_if = "spec::is_default")]
-    uses: Uses,
-    tasks: Vec<Task>,
+    said: Object,
+    declared: Declared,
+    /// The first mistake in the options.
+    error: Option<Error>,
+}
+
+impl Serialize for Dag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.said.0.serialize(serializer)
+    }
 }
 
 #[doc(hidden)]
 #[expect(clippy::return_self_not_must_use, reason = "called only by what #[dag] expands to")]
 impl Dag {
     pub fn new(id: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            description: None,
-            tags: Vec::new(),
-            schedule: None,
-            start_date: None,
-            end_date: None,
-            catchup: false,
-            uses: Uses::default(),
-            tasks: Vec::new(),
-        }
+        Self::default().set("dag_id", id)
+    }
+
+    fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.said.set(key, value);
+        self
+    }
+
+    pub fn display_name(self, name: &str) -> Self {
+        self.set("display_name", name)
     }
 
     pub fn description(self, text: &str) -> Self {
-        Self { description: Some(text.to_owned()), ..self }
+        self.set("description", text)
+    }
+
+    pub fn doc_md(self, markdown: &str) -> Self {
+        self.set("doc_md", markdown)
     }
 
     pub fn tags<const N: usize>(self, tags: [&str; N]) -> Self {
-        Self { tags: tags.map(str::to_owned).into(), ..self }
+        self.set("tags", tags.as_slice())
     }
 
-    pub fn schedule(self, expression: &str, timezone: &str) -> Self {
-        let schedule = Schedule::Cron { expression: expression.to_owned(), timezone: timezone.to_owned() };
-        Self { schedule: Some(schedule), ..self }
+    pub fn owner(self, name: &str) -> Self {
+        self.set("owner", name)
     }
 
-    pub fn every(self, interval: Duration) -> Self {
-        Self { schedule: Some(Schedule::Interval { every_ms: millis(interval) }), ..self }
+    pub fn schedule(mut self, schedule: impl Into<Schedule>) -> Self {
+        let Some((schedule, assets)) = self.accept(schedule.into().json()) else { return self };
+        if let Some(assets) = assets {
+            self.declared.add_all(&assets);
+        }
+        self.set("schedule", schedule)
     }
 
     pub fn start_date(self, instant: &str) -> Self {
-        Self { start_date: Some(instant.to_owned()), ..self }
+        self.set("start_date", instant)
     }
 
     pub fn end_date(self, instant: &str) -> Self {
-        Self { end_date: Some(instant.to_owned()), ..self }
+        self.set("end_date", instant)
     }
 
     pub fn catchup(self, catchup: bool) -> Self {
-        Self { catchup, ..self }
+        self.set("catchup", catchup)
     }
 
-    pub fn uses_variables<const N: usize>(mut self, keys: [&str; N]) -> Self {
-        self.uses.variables.extend(keys.map(str::to_owned));
+    pub fn param(mut self, name: &str, param: impl Into<Param>) -> Self {
+        self.said.within("params", |params| params.set(name, param.into().json()));
         self
     }
 
-    pub fn uses_connections<const N: usize>(mut self, ids: [&str; N]) -> Self {
-        self.uses.connections.extend(ids.map(str::to_owned));
+    pub fn max_active_runs(self, count: u32) -> Self {
+        self.set("max_active_runs", count)
+    }
+
+    pub fn max_active_tasks(self, count: u32) -> Self {
+        self.set("max_active_tasks", count)
+    }
+
+    pub fn max_consecutive_failed_dag_runs(self, count: u32) -> Self {
+        self.set("max_consecutive_failed_dag_runs", count)
+    }
+
+    pub fn dagrun_timeout(self, limit: Duration) -> Self {
+        self.set("dagrun_timeout_ms", millis(limit))
+    }
+
+    pub fn fail_fast(self, fail_fast: bool) -> Self {
+        self.set("fail_fast", fail_fast)
+    }
+
+    pub fn is_paused_upon_creation(self, paused: bool) -> Self {
+        self.set("is_paused_upon_creation", paused)
+    }
+
+    pub fn rerun_with_latest_version(self, latest: bool) -> Self {
+        self.set("rerun_with_latest_version", latest)
+    }
+
+    pub fn allowed_run_types<const N: usize>(self, types: [&str; N]) -> Self {
+        self.set("allowed_run_types", types.as_slice())
+    }
+
+    pub fn on_success(self, callback: Callback) -> Self {
+        self.push("callbacks", callback.json("on_success"))
+    }
+
+    pub fn on_failure(self, callback: Callback) -> Self {
+        self.push("callbacks", callback.json("on_failure"))
+    }
+
+    pub fn deadline(self, deadline: Deadline) -> Self {
+        self.push("deadlines", deadline.json())
+    }
+
+    fn push(mut self, key: &str, given: Result<Value>) -> Self {
+        if let Some(given) = self.accept(given) {
+            self.said.push(key, given);
+        }
         self
     }
 
-    pub fn uses_dags<const N: usize>(mut self, ids: [&str; N]) -> Self {
-        self.uses.dags.extend(ids.map(str::to_owned));
+    pub fn uses_variables<const N: usize>(self, keys: [&str; N]) -> Self {
+        self.uses("variables", keys)
+    }
+
+    pub fn uses_connections<const N: usize>(self, ids: [&str; N]) -> Self {
+        self.uses("connections", ids)
+    }
+
+    pub fn uses_dags<const N: usize>(self, ids: [&str; N]) -> Self {
+        self.uses("dags", ids)
+    }
+
+    pub fn uses_assets<const N: usize>(self, names: [&str; N]) -> Self {
+        self.uses("assets", names)
+    }
+
+    pub fn uses_origins<const N: usize>(self, origins: [&str; N]) -> Self {
+        self.uses("origins", origins)
+    }
+
+    fn uses<const N: usize>(mut self, kind: &str, names: [&str; N]) -> Self {
+        self.said.uses(kind, names);
         self
     }
 
     /// Calls `body` and puts the tasks that it draws into the DAG.
-    pub fn draw<R: Fallible<Value = ()>>(self, body: fn() -> R) -> Result<Self> {
-        let outer = CURRENT.replace(Some(Draft::default()));
-        let result = body().into_result();
-        let draft = CURRENT.replace(outer).unwrap_or_default();
-        result?;
-        Ok(Self { tasks: draft.finish()?, ..self })
+    pub fn draw<R: Fallible<Value = ()>>(mut self, body: fn() -> R) -> Result<Self> {
+        let (result, draft) = Draft::record(body);
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        result.into_result()?;
+        let Drawn { groups, tasks, outlets } = draft.finish()?;
+        for outlet in &outlets {
+            self.declared.add(outlet);
+        }
+        self.said.set_list("assets", self.declared.assets.iter().map(Asset::json));
+        self.said.set_list("asset_aliases", self.declared.aliases.iter().map(Alias::json));
+        self.said.set_list("groups", groups);
+        Ok(self.set("tasks", tasks))
+    }
+
+    /// What was given, unless that is a mistake; the first one is remembered.
+    fn accept<T>(&mut self, given: Result<T>) -> Option<T> {
+        given.map_err(|error| self.error.get_or_insert(error).clone()).ok()
     }
 }
 
 /// `span` in whole milliseconds.
 pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-thread_local! {
-    /// The DAG whose function is being called.
-    static CURRENT: RefCell<Option<Draft>> = const { RefCell::new(None) };
-}
-
-/// The tasks of a DAG while they are drawn. They name each other by the order of their calls, because an id can still
-/// be given.
-#[derive(Default)]
-pub(crate) struct Draft {
-    calls: Vec<Call>,
-    error: Option<Error>,
-}
-
-/// One call of a task in a DAG's function.
-pub(crate) struct Call {
-    task: &'static runtime::Task,
-    pub(crate) id: Option<String>,
-    arguments: Vec<Argument<usize>>,
-    pub(crate) depends_on: Vec<usize>,
-    pub(crate) settings: Settings,
-}
-
-impl Draft {
-    /// Calls `action` with the DAG that is being drawn.
-    ///
-    /// # Panics
-    /// Outside of a DAG's function, where a task cannot be drawn.
-    pub(crate) fn with<R>(action: impl FnOnce(&mut Self) -> R) -> R {
-        const OUTSIDE: &str = "a task was called outside of a #[dag] function; `name::body(…)` runs its code";
-        CURRENT.with_borrow_mut(|current| action(current.as_mut().expect(OUTSIDE)))
-    }
-
-    pub(crate) fn call(&mut self, index: usize) -> &mut Call {
-        &mut self.calls[index]
-    }
-
-    pub(crate) fn draw(&mut self, task: &'static runtime::Task, inputs: Vec<Result<Argument<usize>>>) -> usize {
-        let mut arguments = Vec::with_capacity(inputs.len());
-        for (input, parameter) in inputs.into_iter().zip(task.parameters) {
-            match input {
-                Ok(argument) => arguments.push(argument),
-                Err(error) => {
-                    let why = format!("argument `{parameter}` of task `{}` cannot be serialised: {error}", task.id);
-                    self.error.get_or_insert(Error::fail(why));
-                }
-            }
-        }
-        let (depends_on, settings) = (Vec::new(), Settings::default());
-        self.calls.push(Call { task, id: None, arguments, depends_on, settings });
-        self.calls.len() - 1
-    }
-
-    fn finish(self) -> Result<Vec<Task>> {
-        if let Some(error) = self.error {
-            return Err(error);
-        }
-        let ids = self.ids();
-        let name = |index: usize| ids[index].clone();
-        let task = |(call, id): (Call, &String)| Task {
-            id: id.clone(),
-            function: call.task.function,
-            arguments: call.arguments.into_iter().map(|argument| argument.map(name)).collect(),
-            depends_on: call.depends_on.into_iter().map(name).collect(),
-            settings: call.settings,
-        };
-        Ok(self.calls.into_iter().zip(&ids).map(task).collect())
-    }
-
-    /// Every call's id: as given, else its function's name, numbered from the second call on.
-    fn ids(&self) -> Vec<String> {
-        let mut seen = HashMap::new();
-        let mut number = |name: &'static str| match seen.entry(name).and_modify(|n| *n += 1).or_insert(0) {
-            0 => name.to_owned(),
-            n => format!("{name}__{n}"),
-        };
-        self.calls.iter().map(|call| call.id.clone().unwrap_or_else(|| number(call.task.id))).collect()
-    }
 }

@@ -3,21 +3,24 @@
 use std::fmt::{self, Display};
 
 use crate::bindings::flow::host::types;
+use crate::question::Asked;
+use crate::trigger::Deferred;
 
 /// What most fallible functions return.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
-/// Why a task did not succeed.
+/// Why a task did not succeed, or stops for now.
 ///
 /// Every standard error becomes one by `?`, and means that another try may help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     pub(crate) ending: Ending,
     pub(crate) message: String,
+    pub(crate) kind: Option<String>,
 }
 
 /// What an [`Error`] does to the task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// Another try, if there is one left.
     Retry,
@@ -25,23 +28,37 @@ pub(crate) enum Ending {
     Fail,
     /// Skipped.
     Skip,
+    /// It waits without a slot.
+    Defer(Box<Deferred>),
+    /// It waits for a person.
+    Ask(Box<Asked>),
 }
 
 impl Error {
     /// A failure after which another try may help.
     pub fn new(message: impl Display) -> Self {
-        Self { ending: Ending::Retry, message: message.to_string() }
+        Self::ending(Ending::Retry, message)
     }
 
     /// A failure after which no other try can help: the task fails at once.
     pub fn fail(message: impl Display) -> Self {
-        Self { ending: Ending::Fail, message: message.to_string() }
+        Self::ending(Ending::Fail, message)
+    }
+
+    /// Names the kind of failure, for a retry policy. That of a standard error is the name of its type.
+    #[must_use]
+    pub fn kind(self, kind: impl Into<String>) -> Self {
+        Self { kind: Some(kind.into()), ..self }
+    }
+
+    pub(crate) fn ending(ending: Ending, message: impl Display) -> Self {
+        Self { ending, message: message.to_string(), kind: None }
     }
 }
 
 /// Ends a task that has nothing to do: `return Err(skip("no new files"))`.
 pub fn skip(reason: impl Display) -> Error {
-    Error { ending: Ending::Skip, message: reason.to_string() }
+    Error::ending(Ending::Skip, reason)
 }
 
 impl Display for Error {
@@ -59,8 +76,15 @@ impl<E: std::error::Error> From<E> for Error {
             message = format!("{message}: {error}");
             cause = error.source();
         }
-        Self::new(message)
+        Self::new(message).kind(type_name::<E>())
     }
+}
+
+/// The name of a type without its path and its own parameters.
+fn type_name<T>() -> &'static str {
+    let path = std::any::type_name::<T>();
+    let path = path.split_once('<').map_or(path, |(path, _)| path);
+    path.rsplit_once("::").map_or(path, |(_, name)| name)
 }
 
 /// A call that the host refused.

@@ -1,12 +1,10 @@
 //! The handle of a task that was drawn into a DAG.
 
 use std::marker::PhantomData;
-use std::time::Duration;
 
-use crate::dag::Draft;
-use crate::runtime;
-use crate::spec::{Argument, TriggerRule};
-use crate::{Result, dag};
+use crate::draft::{Call, Draft};
+use crate::input::Supply;
+use crate::{Result, runtime};
 
 /// What a task will have returned. Pass it to another task, or set how this one call is run:
 /// `load(rows).id("load_once").retries(5)`.
@@ -27,8 +25,12 @@ impl<T> Copy for Output<T> {}
 #[expect(clippy::return_self_not_must_use, reason = "a task is drawn whether or not its handle is used")]
 impl<T> Output<T> {
     #[doc(hidden)]
-    pub fn draw(task: &'static runtime::Task, arguments: Vec<Result<Argument<usize>>>) -> Self {
-        let index = Draft::with(|draft| draft.draw(task, arguments));
+    pub fn draw(task: &'static runtime::Task, arguments: Vec<Result<Supply>>) -> Self {
+        Self::of(Draft::with(|draft| draft.draw(task, arguments)))
+    }
+
+    /// The handle of the call at `index`.
+    pub(crate) fn of(index: usize) -> Self {
         Self { index, value: PhantomData }
     }
 
@@ -36,89 +38,135 @@ impl<T> Output<T> {
         self.index
     }
 
-    fn set(self, change: impl FnOnce(&mut dag::Call)) -> Self {
+    pub(crate) fn change(self, change: impl FnOnce(&mut Call)) -> Self {
         Draft::with(|draft| change(draft.call(self.index)));
         self
     }
 
-    /// Names the task. Otherwise it is named as its function, and by `__1`, `__2` … where that is called again.
+    /// Changes the task as `given` says, unless that is a mistake.
+    pub(crate) fn try_change<G>(self, given: Result<G>, change: impl FnOnce(&mut Call, G)) -> Self {
+        Draft::with(|draft| match given {
+            Ok(given) => change(draft.call(self.index), given),
+            Err(error) => draft.refuse(error),
+        });
+        self
+    }
+
+    /// Names the task. Otherwise it is named as its function, and by `__1`, `__2` … where that is called again. In a
+    /// group, the group's id is put before it.
     pub fn id(self, id: impl Into<String>) -> Self {
-        self.set(|call| call.id = Some(id.into()))
+        self.change(|call| call.id = Some(id.into()))
     }
 
     /// Runs the task after `upstream`, without handing a value over.
     pub fn depends_on(self, upstream: impl Upstream) -> Self {
-        self.set(|call| call.depends_on.extend(upstream.indices()))
+        Draft::with(|draft| {
+            let upstream = upstream.indices(draft);
+            draft.call(self.index).depends_on.extend(upstream);
+        });
+        self
     }
 
-    /// How many more tries there are after the first one failed.
-    pub fn retries(self, count: u32) -> Self {
-        self.set(|call| call.settings.retries = count)
+    /// Makes the task a setup: something that a teardown undoes.
+    pub fn setup(self) -> Self {
+        self.change(|call| call.is_setup = true)
     }
 
-    /// The pause before another try; five minutes unless given.
-    pub fn retry_delay(self, delay: Duration) -> Self {
-        self.set(|call| call.settings.retry_delay_ms = Some(dag::millis(delay)))
+    /// Makes the task a teardown. It runs once everything before it has ended, however that ended, and its own failure
+    /// does not fail the run.
+    pub fn teardown(self) -> Self {
+        self.change(|call| {
+            call.teardown.get_or_insert_default();
+        })
     }
 
-    /// The wall-clock limit of one try.
-    pub fn timeout(self, limit: Duration) -> Self {
-        self.set(|call| call.settings.execution_timeout_ms = Some(dag::millis(limit)))
+    /// Makes the task the [`teardown`](Self::teardown) of `setups`, which become setups and run before it. It runs unless
+    /// all of them failed or were skipped.
+    ///
+    /// ```
+    /// # use flow_sdk::prelude::*;
+    /// # #[task] fn create() -> String { "db".to_owned() }
+    /// # #[task] fn query(db: String) {}
+    /// # #[task] fn drop_it(db: String) {}
+    /// # #[dag] fn scratch() {
+    /// let db = create();
+    /// let used = query(db);
+    /// drop_it(db).teardown_of(db).depends_on(used);
+    /// # }
+    /// # scratch().expect("it can be drawn");
+    /// ```
+    pub fn teardown_of(self, setups: impl Upstream) -> Self {
+        Draft::with(|draft| {
+            let setups = setups.indices(draft);
+            for &setup in &setups {
+                draft.call(setup).is_setup = true;
+            }
+            draft.call(self.index).teardown.get_or_insert_default().setups.extend(setups);
+        });
+        self
     }
 
-    /// When the task may run.
-    pub fn trigger_rule(self, rule: TriggerRule) -> Self {
-        self.set(|call| call.settings.trigger_rule = rule)
-    }
-
-    /// Variables that the task uses; a trailing `*` is a prefix.
-    pub fn uses_variables<S: Into<String>>(self, keys: impl IntoIterator<Item = S>) -> Self {
-        self.set(|call| call.settings.uses.variables.extend(keys.into_iter().map(Into::into)))
-    }
-
-    /// Connections that the task uses; a trailing `*` is a prefix.
-    pub fn uses_connections<S: Into<String>>(self, ids: impl IntoIterator<Item = S>) -> Self {
-        self.set(|call| call.settings.uses.connections.extend(ids.into_iter().map(Into::into)))
-    }
-
-    /// Other DAGs that the task triggers or asks about; a trailing `*` is a prefix.
-    pub fn uses_dags<S: Into<String>>(self, ids: impl IntoIterator<Item = S>) -> Self {
-        self.set(|call| call.settings.uses.dags.extend(ids.into_iter().map(Into::into)))
+    /// Lets the failure of this teardown fail the run.
+    pub fn on_failure_fail_dagrun(self) -> Self {
+        self.change(|call| call.teardown.get_or_insert_default().on_failure_fail_dagrun = true)
     }
 }
 
-/// One handle or several, for [`Output::depends_on`].
+/// One handle or several, or a [`Group`](crate::Group), for [`Output::depends_on`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no task that another one can follow",
+    label = "not the handle of a task",
+    note = "pass the `Output` of a task, a `Group`, or several of them as a list or a tuple"
+)]
 pub trait Upstream {
     #[doc(hidden)]
-    fn indices(&self) -> Vec<usize>;
+    fn indices(&self, draft: &Draft) -> Vec<usize>;
 }
 
 impl<T> Upstream for Output<T> {
-    fn indices(&self) -> Vec<usize> {
+    fn indices(&self, _: &Draft) -> Vec<usize> {
         vec![self.index]
     }
 }
 
-impl<T> Upstream for [Output<T>] {
-    fn indices(&self) -> Vec<usize> {
-        self.iter().map(|output| output.index).collect()
+impl<U: Upstream> Upstream for [U] {
+    fn indices(&self, draft: &Draft) -> Vec<usize> {
+        self.iter().flat_map(|one| one.indices(draft)).collect()
     }
 }
 
-impl<T> Upstream for Vec<Output<T>> {
-    fn indices(&self) -> Vec<usize> {
-        self.as_slice().indices()
+impl<U: Upstream> Upstream for Vec<U> {
+    fn indices(&self, draft: &Draft) -> Vec<usize> {
+        self.as_slice().indices(draft)
     }
 }
 
-impl<T, const N: usize> Upstream for [Output<T>; N] {
-    fn indices(&self) -> Vec<usize> {
-        self.as_slice().indices()
+impl<U: Upstream, const N: usize> Upstream for [U; N] {
+    fn indices(&self, draft: &Draft) -> Vec<usize> {
+        self.as_slice().indices(draft)
     }
 }
 
 impl<U: Upstream + ?Sized> Upstream for &U {
-    fn indices(&self) -> Vec<usize> {
-        (**self).indices()
+    fn indices(&self, draft: &Draft) -> Vec<usize> {
+        (**self).indices(draft)
     }
 }
+
+macro_rules! upstream_of_tuples {
+    ($($name:ident)+) => {
+        impl<$($name: Upstream),+> Upstream for ($($name,)+) {
+            #[expect(non_snake_case, reason = "each type parameter lends its name to the member of its type")]
+            fn indices(&self, draft: &Draft) -> Vec<usize> {
+                let ($($name,)+) = self;
+                [$($name.indices(draft)),+].concat()
+            }
+        }
+    };
+}
+
+upstream_of_tuples!(A B);
+upstream_of_tuples!(A B C);
+upstream_of_tuples!(A B C D);
+upstream_of_tuples!(A B C D E);
+upstream_of_tuples!(A B C D E F);

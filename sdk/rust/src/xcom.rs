@@ -32,6 +32,14 @@ pub fn pull_all<T: DeserializeOwned>(task: &str, key: &str) -> Result<Vec<T>, Ca
     serde_json::from_str(&json).map_err(|e| CallError::unreadable("xcom::pull_all", &subject(), &e))
 }
 
+/// The value that `task` stored under `key` in another run: of this DAG, or of another one that the task's `uses` name.
+pub fn pull_from<T: DeserializeOwned>(dag: &str, run_id: &str, task: &str, key: &str) -> Result<T, CallError> {
+    let subject = || format!("{dag}/{run_id}/{task}.{key}");
+    let json =
+        xcom::pull_from(dag, run_id, task, key, None).map_err(|e| CallError::new("xcom::pull_from", &subject(), e))?;
+    serde_json::from_str(&json).map_err(|e| CallError::unreadable("xcom::pull_from", &subject(), &e))
+}
+
 fn read<T: DeserializeOwned>(task: &str, key: &str, map_index: Option<u32>) -> Result<T, CallError> {
     let subject = || format!("{task}.{key}");
     let json = xcom::pull(task, key, map_index).map_err(|e| CallError::new("xcom::pull", &subject(), e))?;

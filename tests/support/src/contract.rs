@@ -19,7 +19,9 @@ use crate::stage::{LEASE, Stage, fails, returns, spec};
 fn context(work: &Work) -> &TaskContext {
     match &work.job {
         Job::Task(context) => context,
-        Job::Parse { .. } => panic!("it is a task"),
+        Job::Parse { .. } | Job::Trigger { .. } | Job::Http { .. } | Job::Timetable(_) | Job::Callback { .. } => {
+            panic!("it is a task")
+        }
     }
 }
 
@@ -59,7 +61,7 @@ pub async fn a_finished_attempt_is_fenced<B: Broker>(stage: Stage<B>) {
     let work = stage.claim_one().await;
     stage.play(&work, returns("1")).await;
     let attempt = work.grant.claims.attempt;
-    let report = Report { end: fails(ErrorClass::Error), usage: Usage::default() };
+    let report = Report { end: fails(ErrorClass::Error), usage: Usage::default(), retry: None, map_label: None };
     fenced(stage.port.finish(&work.grant, report).await, attempt);
     fenced(stage.port.start(&work.grant).await, attempt);
     fenced(stage.port.log(&work.grant, vec![line("late")]).await, attempt);
@@ -92,10 +94,10 @@ pub async fn a_lease_lives_as_long_as_it_is_renewed<B: Broker>(stage: Stage<B>) 
         let renewed = stage.port.renew(std::slice::from_ref(&grant)).await.expect("an answer").remove(0);
         let Renewal::Renewed(next) = renewed else { panic!("the attempt counts") };
         assert!(next.claims.expires > grant.claims.expires, "the grant got longer");
-        grant = next;
+        grant = *next;
     }
     stage.pass(LEASE + Duration::from_millis(1)).await;
-    let report = Report { end: returns("1"), usage: Usage::default() };
+    let report = Report { end: returns("1"), usage: Usage::default(), retry: None, map_label: None };
     fenced(stage.port.finish(&grant, report).await, grant.claims.attempt);
     assert_eq!(stage.task_states(&dag, &run).await, [TaskInstanceState::Queued]);
     let again = stage.claim_one().await;
@@ -122,7 +124,7 @@ pub async fn a_grant_outlives_its_lease<B: Broker>(stage: Stage<B>) {
         stage.pass(LEASE / 2).await;
         let renewed = stage.port.renew(std::slice::from_ref(&latest)).await.expect("an answer").remove(0);
         let Renewal::Renewed(next) = renewed else { panic!("the attempt counts") };
-        latest = next;
+        latest = *next;
     }
     assert_eq!(stage.port.call(&latest, Call::PreviousSuccess).await, answer);
     assert_eq!(stage.port.call(&first, Call::PreviousSuccess).await, Err(CallError::Denied));

@@ -16,7 +16,7 @@ use flow_model::state::{RunState, TaskInstanceState};
 use flow_model::time::{Entropy, Millis};
 use flow_model::timetable::{Restriction, Schedule};
 use flow_model::token::IssuedToken;
-use flow_model::work::{AttemptEnd, AttemptLimits, ErrorClass, Failure, Usage, Work};
+use flow_model::work::{AttemptEnd, AttemptLimits, AttemptRole, ErrorClass, Failure, Usage, Work};
 use flow_store::dag::DagRow;
 use flow_store::dag_version::VersionRow;
 use flow_store::{Store, dag, dag_version, run, task_instance};
@@ -126,6 +126,7 @@ impl<B: Broker> Stage<B> {
             module_version: 1,
             digest: Digest([9; 32]),
             spec: serde_json::to_string(&spec).expect("a description is JSON"),
+            part: None,
             created_at: now,
         };
         let row = DagRow {
@@ -133,8 +134,11 @@ impl<B: Broker> Stage<B> {
             dag_id: spec.dag_id.clone(),
             version: id,
             module: version.module.clone(),
+            display_name: spec.display_name.clone(),
             description: spec.description.clone(),
             tags: serde_json::json!(spec.tags).to_string(),
+            owners: serde_json::json!(spec.owners()).to_string(),
+            limits: (&spec).into(),
             schedule: spec.schedule.as_ref().map(ToString::to_string),
             is_paused: false,
             is_stale: false,
@@ -179,7 +183,7 @@ impl<B: Broker> Stage<B> {
 
     /// Reports how a piece of work ended.
     pub async fn finish(&self, work: &Work, end: AttemptEnd) {
-        let report = Report { end, usage: Usage::default() };
+        let report = Report { end, usage: Usage::default(), retry: None, map_label: None };
         self.port.finish(&work.grant, report).await.expect("the attempt counts");
     }
 
@@ -221,7 +225,7 @@ impl<B: Broker> Stage<B> {
         let mut session = self.db.store.read().await.expect("a session");
         let key = run::find(&mut session, &self.tenant, dag, run).await.expect("a look").expect("a run").key;
         let tasks = task_instance::of_run(&mut session, &self.tenant, key).await.expect("a look");
-        tasks.iter().map(|task| task.status.state()).collect()
+        tasks.iter().map(|task| task.node.status.state()).collect()
     }
 
     /// Lets time pass and everything happen that is due then.
@@ -237,11 +241,15 @@ fn entropy_bytes() -> [u8; 10] {
     bytes
 }
 
-/// The task that a piece of work is a try of.
+/// The task that a piece of work is a try of, or what else it is about.
 pub fn task_of(work: &Work) -> String {
     match &work.grant.claims.role {
-        flow_model::work::AttemptRole::Task { task, .. } => task.to_string(),
-        flow_model::work::AttemptRole::Parse { module, .. } => format!("parse {module}"),
+        AttemptRole::Task { task, map_index: None, .. } => task.to_string(),
+        AttemptRole::Task { task, map_index: Some(index), .. } => format!("{task}[{index}]"),
+        AttemptRole::Parse { module, .. } => format!("parse {module}"),
+        AttemptRole::Trigger { task, .. } => format!("look for {task}"),
+        AttemptRole::Timetable { dag } => format!("ask {dag}"),
+        AttemptRole::Callback { dag, .. } => format!("callback of {dag}"),
     }
 }
 

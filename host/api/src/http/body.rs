@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
@@ -56,12 +56,27 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        if !says_json(&parts.headers) {
-            let detail = "the body must be JSON: send it with `Content-Type: application/json`";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
-        }
-        let bytes = read(&parts.headers, body, MAX_JSON, JSON_TIME).await?;
-        parse(&bytes).map(Self)
+        parse(&json(&parts.headers, body).await?).map(Self)
+    }
+}
+
+/// The bytes of a body that says it is JSON.
+pub(super) async fn json(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    if !says_json(headers) {
+        let detail = "the body must be JSON: send it with `Content-Type: application/json`";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+    }
+    read(headers, body, MAX_JSON, JSON_TIME).await
+}
+
+/// A JSON body that may be left out.
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Option<Self>, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = json(&parts.headers, body).await?;
+        if bytes.is_empty() { Ok(None) } else { parse(&bytes).map(|body| Some(Self(body))) }
     }
 }
 
@@ -80,7 +95,7 @@ fn says_json(headers: &HeaderMap) -> bool {
 }
 
 /// Reads `bytes` as one JSON object.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // An array would be taken for the members of an object in their order.
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(no_object());

@@ -137,8 +137,13 @@ impl Default for PageQuery {
 impl From<PageQuery> for PageRequest {
     fn from(query: PageQuery) -> Self {
         let PageQuery { limit, offset, order_by } = query;
-        Self { limit: limit.min(MAX_PAGE), offset, order_by }
+        within_limit(Self { limit, offset, order_by })
     }
+}
+
+/// The same part of a list, with no more entries than a page may have.
+pub(crate) fn within_limit(page: PageRequest) -> PageRequest {
+    PageRequest { limit: page.limit.min(MAX_PAGE), ..page }
 }
 
 /// A name in a path, or `~` for every object of its kind.

@@ -3,11 +3,13 @@
 mod body;
 mod dress;
 mod extract;
+mod patch;
 mod problem;
 mod stream;
 
 pub(crate) use body::{Json, read};
 pub(crate) use dress::{dress, panicked};
-pub(crate) use extract::{PageQuery, Path, Queries, Query, Wild, whole};
+pub(crate) use extract::{PageQuery, Path, Queries, Query, Wild, whole, within_limit};
+pub(crate) use patch::{MaskQuery, Patch, RawBulk, unmask};
 pub(crate) use problem::{FieldError, Problem, ProblemBody};
 pub(crate) use stream::{ndjson, sse};

@@ -82,6 +82,11 @@ impl Problem {
         Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "invalid", detail: Detail::Fields(vec![error]) }
     }
 
+    /// 422: a member of the body is not understood.
+    pub(crate) fn member(msg: String) -> Self {
+        Self::field(FieldError { kind: "value_error", loc: vec!["body".to_owned()], msg, input: None })
+    }
+
     /// 500, saying nothing: what went wrong is in the host's log.
     pub(crate) fn internal() -> Self {
         ServiceError::Internal.into()

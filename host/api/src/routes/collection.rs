@@ -1,15 +1,21 @@
 //! Lists as Airflow shows them: the entries under their resource's name, and how many there are in all.
 
 use flow_model::rest::Page;
+use flow_model::rest::assets::{Asset, AssetAlias, AssetEvent, AssetGrant, IncomingGrant, QueuedEvent};
+use flow_model::rest::backfills::{Backfill, PlannedRun};
+use flow_model::rest::callbacks::{Callback, Deadline};
 use flow_model::rest::connections::Connection;
 use flow_model::rest::dag_runs::DagRun;
 use flow_model::rest::dag_stats::DagStats;
 use flow_model::rest::dag_versions::DagVersion;
-use flow_model::rest::dags::Dag;
+use flow_model::rest::dag_warnings::DagWarning;
+use flow_model::rest::dags::{Dag, NextDagRun};
 use flow_model::rest::event_logs::EventLog;
+use flow_model::rest::human_input::HitlDetail;
 use flow_model::rest::import_errors::ImportError;
 use flow_model::rest::jobs::Job;
 use flow_model::rest::modules::{Module, ModuleVersion};
+use flow_model::rest::pools::Pool;
 use flow_model::rest::task_instances::{TaskInstance, TaskTry};
 use flow_model::rest::tasks::Task;
 use flow_model::rest::tenants::Tenant;
@@ -46,17 +52,31 @@ macro_rules! collections {
 }
 
 collections! {
+    AssetAliases { asset_aliases: AssetAlias }
+    AssetEvents { asset_events: AssetEvent }
+    AssetGrants { asset_grants: AssetGrant }
+    Assets { assets: Asset }
+    Backfills { backfills: Backfill }
+    Callbacks { callbacks: Callback }
     Connections { connections: Connection }
     DagRuns { dag_runs: DagRun }
     DagStatsList { dags: DagStats }
     DagTags { tags: String }
+    DagWarnings { dag_warnings: DagWarning }
     DagVersions { dag_versions: DagVersion }
     Dags { dags: Dag }
+    Deadlines { deadlines: Deadline }
     EventLogs { event_logs: EventLog }
+    HitlDetails { hitl_details: HitlDetail }
     ImportErrors { import_errors: ImportError }
+    IncomingGrants { asset_grants: IncomingGrant }
     Jobs { jobs: Job }
     ModuleVersions { versions: ModuleVersion }
     Modules { modules: Module }
+    NextDagRuns { next_dag_runs: NextDagRun }
+    PlannedRuns { backfills: PlannedRun }
+    Pools { pools: Pool }
+    QueuedEvents { queued_events: QueuedEvent }
     TaskInstances { task_instances: TaskInstance }
     TaskTries { task_instances: TaskTry }
     Tasks { tasks: Task }

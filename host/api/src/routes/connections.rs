@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use flow_model::ids::ConnectionId;
+use flow_model::rest::bulk::{BulkBody, BulkResponse};
 use flow_model::rest::connections::{Connection, ConnectionBody, ConnectionPatch};
 use flow_model::roles::Role;
 use serde::Deserialize;
@@ -10,14 +11,15 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::Routes;
+use super::bulk::answer;
 use super::collection::Connections;
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, PageQuery, Path, Problem, Query};
+use crate::http::{Json, MaskQuery, PageQuery, Patch, Path, Problem, Query, RawBulk, unmask};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
-        .at_least(Role::Op, routes!(get_connections, post_connection))
+        .at_least(Role::Op, routes!(get_connections, post_connection, bulk_connections))
         .at_least(Role::Op, routes!(get_connection, patch_connection, delete_connection))
 }
 
@@ -83,16 +85,33 @@ async fn post_connection(
     patch,
     path = "/api/v2/connections/{connection_id}",
     tag = "Connection",
-    params(ConnectionPath),
+    params(ConnectionPath, MaskQuery),
+    request_body = ConnectionPatch,
     responses((status = 200, body = Connection)),
 )]
 async fn patch_connection(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<ConnectionPath>,
-    Json(body): Json<ConnectionPatch>,
+    Patch(body): Patch<ConnectionPatch>,
 ) -> Result<Json<Connection>, Problem> {
     Ok(Json(api.broker.patch_connection(&actor, &path.connection_id, body).await?))
+}
+
+/// Creates, changes and deletes many connections.
+#[utoipa::path(
+    patch,
+    path = "/api/v2/connections",
+    tag = "Connection",
+    request_body = BulkBody<ConnectionBody, ConnectionPatch>,
+    responses((status = 200, body = BulkResponse)),
+)]
+async fn bulk_connections(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Json(body): Json<RawBulk<ConnectionBody>>,
+) -> Result<Json<BulkResponse>, Problem> {
+    Ok(answer(api.broker.bulk_connections(&actor, unmask(body, "connection_id")?).await?))
 }
 
 /// Deletes a connection.

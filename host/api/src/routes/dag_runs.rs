@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use flow_broker::Cleared;
+use flow_model::rest::batch::DagRunsBatch;
 use flow_model::rest::clearing::ClearDagRun;
 use flow_model::rest::dag_runs::{DagRun, DagRunFilter, DagRunPatch, TriggerDagRun};
 use flow_model::rest::{Dates, Scope};
@@ -16,11 +17,12 @@ use super::collection::{DagRuns, TaskInstances};
 use super::paths::{DagPath, DagsPath, RunPath};
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, PageQuery, Path, Problem, Queries, Query};
+use crate::http::{Json, MaskQuery, PageQuery, Patch, Path, Problem, Queries, Query, within_limit};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
         .at_least(Role::Viewer, routes!(get_dag_runs))
+        .at_least(Role::Viewer, routes!(get_list_dag_runs_batch))
         .at_least(Role::User, routes!(trigger_dag_run))
         .at_least(Role::Viewer, routes!(get_dag_run))
         .at_least(Role::User, routes!(patch_dag_run, delete_dag_run))
@@ -44,6 +46,22 @@ async fn get_dag_runs(
 ) -> Result<Json<DagRuns>, Problem> {
     let (scope, filter): (Scope, _) = (path.into(), DagRunFilter { dates, ..filter });
     Ok(Json(api.broker.runs(&actor.tenant, &scope, &filter, &page.into()).await?.into()))
+}
+
+/// The runs of all DAGs, with the conditions in the body.
+#[utoipa::path(
+    post,
+    path = "/api/v2/dags/~/dagRuns/list",
+    tag = "DagRun",
+    responses((status = 200, body = DagRuns)),
+)]
+async fn get_list_dag_runs_batch(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Json(body): Json<DagRunsBatch>,
+) -> Result<Json<DagRuns>, Problem> {
+    let (filter, page) = body.split().map_err(|error| Problem::member(error.to_string()))?;
+    Ok(Json(api.broker.runs(&actor.tenant, &Scope::default(), &filter, &within_limit(page)).await?.into()))
 }
 
 /// Starts a run.
@@ -84,14 +102,15 @@ async fn get_dag_run(
     patch,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}",
     tag = "DagRun",
-    params(RunPath),
+    params(RunPath, MaskQuery),
+    request_body = DagRunPatch,
     responses((status = 200, body = DagRun)),
 )]
 async fn patch_dag_run(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<RunPath>,
-    Json(body): Json<DagRunPatch>,
+    Patch(body): Patch<DagRunPatch>,
 ) -> Result<Json<DagRun>, Problem> {
     Ok(Json(api.broker.patch_run(&actor, &path.dag_id, &path.dag_run_id, body).await?))
 }

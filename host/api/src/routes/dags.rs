@@ -12,11 +12,11 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::Routes;
-use super::collection::{DagStatsList, DagTags, DagVersions, Dags, Tasks};
+use super::collection::{DagStatsList, DagTags, DagVersions, Dags, NextDagRuns, Tasks};
 use super::paths::{DagPath, DagsPath};
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, PageQuery, Path, Problem, Query, whole};
+use crate::http::{Json, MaskQuery, PageQuery, Patch, Path, Problem, Query, whole};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -24,6 +24,7 @@ pub(super) fn routes() -> Routes {
         .at_least(Role::Viewer, routes!(get_dag))
         .at_least(Role::User, routes!(patch_dag, delete_dag))
         .at_least(Role::Viewer, routes!(get_dag_details))
+        .at_least(Role::Viewer, routes!(get_next_dag_runs))
         .at_least(Role::Viewer, routes!(get_dag_tags))
         .at_least(Role::Viewer, routes!(get_dag_stats))
         .at_least(Role::Viewer, routes!(get_tasks))
@@ -50,6 +51,18 @@ struct VersionPath {
     /// The version's number, from 1.
     #[serde(deserialize_with = "whole")]
     version_number: u32,
+}
+
+#[derive(Deserialize, IntoParams)]
+struct NextQuery {
+    /// How many runs at most.
+    #[serde(default = "five", deserialize_with = "whole")]
+    #[param(default = 5, maximum = 1000)]
+    limit: u32,
+}
+
+fn five() -> u32 {
+    5
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -121,19 +134,37 @@ async fn get_dag_details(
     Ok(Json(api.broker.dag_details(&actor.tenant, &path.dag_id).await?))
 }
 
+/// The runs that a DAG's schedule will make, as if the DAG were not paused.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/nextRuns",
+    tag = "DAG",
+    params(DagPath, NextQuery),
+    responses((status = 200, body = NextDagRuns)),
+)]
+async fn get_next_dag_runs(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<DagPath>,
+    Query(query): Query<NextQuery>,
+) -> Result<Json<NextDagRuns>, Problem> {
+    Ok(Json(api.broker.next_runs(&actor.tenant, &path.dag_id, query.limit.min(1_000)).await?.into()))
+}
+
 /// Pauses a DAG or lets it go on.
 #[utoipa::path(
     patch,
     path = "/api/v2/dags/{dag_id}",
     tag = "DAG",
-    params(DagPath),
+    params(DagPath, MaskQuery),
+    request_body = DagPatch,
     responses((status = 200, body = Dag)),
 )]
 async fn patch_dag(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<DagPath>,
-    Json(body): Json<DagPatch>,
+    Patch(body): Patch<DagPatch>,
 ) -> Result<Json<Dag>, Problem> {
     Ok(Json(api.broker.patch_dag(&actor, &path.dag_id, body).await?))
 }

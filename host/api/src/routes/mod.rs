@@ -1,18 +1,27 @@
 //! The public routes, one file per resource, and the table that says who may call each.
 
+mod asset_grants;
+mod assets;
+mod backfills;
+mod bulk;
+mod callbacks;
 mod collection;
 mod connections;
 mod dag_runs;
+mod dag_warnings;
 mod dags;
 mod event_logs;
 mod events;
+mod human_input;
 mod import_errors;
 mod jobs;
 mod login;
 mod logs;
 mod modules;
+mod on_demand;
 mod operations;
 mod paths;
+mod pools;
 mod table;
 mod task_instances;
 mod tenants;
@@ -31,17 +40,25 @@ use axum::http::StatusCode;
 pub(crate) fn all() -> Routes {
     [
         login::routes(),
+        assets::routes(),
+        asset_grants::routes(),
         modules::routes(),
         dags::routes(),
         dag_runs::routes(),
+        backfills::routes(),
+        on_demand::routes(),
+        callbacks::routes(),
         wait::routes(),
         task_instances::routes(),
+        human_input::routes(),
         logs::routes(),
         xcoms::routes(),
         events::routes(),
         variables::routes(),
         connections::routes(),
+        pools::routes(),
         import_errors::routes(),
+        dag_warnings::routes(),
         event_logs::routes(),
         users::routes(),
         tokens::routes(),

@@ -107,6 +107,35 @@ impl TaskInstancePath {
     }
 }
 
+/// One instance of a task of a run.
+#[derive(Deserialize, IntoParams)]
+pub(super) struct MappedPath {
+    /// The DAG.
+    #[param(value_type = String)]
+    pub(super) dag_id: DagId,
+    /// The run.
+    #[param(value_type = String)]
+    pub(super) dag_run_id: RunId,
+    /// The task.
+    #[param(value_type = String)]
+    pub(super) task_id: TaskId,
+    /// The index of a mapped instance; -1 for a task that is not mapped.
+    #[param(value_type = i64)]
+    pub(super) map_index: MapIndex,
+}
+
+impl MappedPath {
+    /// The run's names.
+    pub(super) fn run(&self) -> (&DagId, &RunId) {
+        (&self.dag_id, &self.dag_run_id)
+    }
+
+    /// The task, and the index.
+    pub(super) fn instance(&self) -> (&TaskId, Option<u32>) {
+        (&self.task_id, self.map_index.0)
+    }
+}
+
 /// One try of a task of a run.
 #[derive(Deserialize, IntoParams)]
 pub(super) struct TryPath {

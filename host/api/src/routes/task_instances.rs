@@ -1,58 +1,35 @@
 //! `…/taskInstances` and their tries, and clearing some of them.
 
 use axum::extract::State;
-use flow_model::ids::{DagId, RunId, TaskId};
+use flow_model::rest::batch::TaskInstancesBatch;
 use flow_model::rest::clearing::ClearTaskInstances;
-use flow_model::rest::task_instances::{TaskInstance, TaskInstanceFilter, TaskInstancePatch, TaskTry};
+use flow_model::rest::task_instances::{TaskDependency, TaskInstance, TaskInstanceFilter, TaskInstancePatch, TaskTry};
 use flow_model::rest::{Dates, Scope};
 use flow_model::roles::Role;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::Routes;
 use super::collection::{TaskInstances, TaskTries};
-use super::paths::{DagPath, MapIndex, MapIndexQuery, RunsPath, TaskInstancePath, TryPath};
+use super::paths::{DagPath, MapIndexQuery, MappedPath, RunsPath, TaskInstancePath, TryPath};
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, PageQuery, Path, Problem, Queries, Query};
+use crate::http::{Json, MaskQuery, PageQuery, Patch, Path, Problem, Queries, Query, within_limit};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
         .at_least(Role::Viewer, routes!(get_task_instances))
+        .at_least(Role::Viewer, routes!(get_task_instances_batch))
         .at_least(Role::Viewer, routes!(get_task_instance))
         .at_least(Role::User, routes!(patch_task_instance))
         .at_least(Role::Viewer, routes!(get_mapped_task_instance))
         .at_least(Role::User, routes!(patch_mapped_task_instance))
+        .at_least(Role::Viewer, routes!(get_task_instance_dependencies))
+        .at_least(Role::Viewer, routes!(get_mapped_task_instance_dependencies))
         .at_least(Role::Viewer, routes!(get_task_instance_tries))
         .at_least(Role::Viewer, routes!(get_task_instance_try))
         .at_least(Role::User, routes!(post_clear_task_instances))
-}
-
-#[derive(Deserialize, IntoParams)]
-struct MappedPath {
-    /// The DAG.
-    #[param(value_type = String)]
-    dag_id: DagId,
-    /// The run.
-    #[param(value_type = String)]
-    dag_run_id: RunId,
-    /// The task.
-    #[param(value_type = String)]
-    task_id: TaskId,
-    /// The index of a mapped instance; -1 for a task that is not mapped.
-    #[param(value_type = i64)]
-    map_index: MapIndex,
-}
-
-impl MappedPath {
-    fn run(&self) -> (&DagId, &RunId) {
-        (&self.dag_id, &self.dag_run_id)
-    }
-
-    fn instance(&self) -> (&TaskId, Option<u32>) {
-        (&self.task_id, self.map_index.0)
-    }
 }
 
 /// The task instances of one run or of many.
@@ -72,6 +49,22 @@ async fn get_task_instances(
 ) -> Result<Json<TaskInstances>, Problem> {
     let (scope, filter): (Scope, _) = (path.into(), TaskInstanceFilter { dates, ..filter });
     Ok(Json(api.broker.task_instances(&actor.tenant, &scope, &filter, &page.into()).await?.into()))
+}
+
+/// The task instances of all runs of all DAGs, with the conditions in the body.
+#[utoipa::path(
+    post,
+    path = "/api/v2/dags/~/dagRuns/~/taskInstances/list",
+    tag = "Task Instance",
+    responses((status = 200, body = TaskInstances)),
+)]
+async fn get_task_instances_batch(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Json(body): Json<TaskInstancesBatch>,
+) -> Result<Json<TaskInstances>, Problem> {
+    let (filter, page) = body.split().map_err(|error| Problem::member(error.to_string()))?;
+    Ok(Json(api.broker.task_instances(&actor.tenant, &Scope::default(), &filter, &within_limit(page)).await?.into()))
 }
 
 /// One task instance.
@@ -111,14 +104,15 @@ async fn get_mapped_task_instance(
     patch,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}",
     tag = "Task Instance",
-    params(TaskInstancePath),
+    params(TaskInstancePath, MaskQuery),
+    request_body = TaskInstancePatch,
     responses((status = 200, body = TaskInstances)),
 )]
 async fn patch_task_instance(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<TaskInstancePath>,
-    Json(body): Json<TaskInstancePatch>,
+    Patch(body): Patch<TaskInstancePatch>,
 ) -> Result<Json<TaskInstances>, Problem> {
     Ok(Json(api.broker.patch_task_instance(&actor, path.run(), (&path.task_id, None), body).await?.into()))
 }
@@ -128,16 +122,59 @@ async fn patch_task_instance(
     patch,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}",
     tag = "Task Instance",
-    params(MappedPath),
+    params(MappedPath, MaskQuery),
+    request_body = TaskInstancePatch,
     responses((status = 200, body = TaskInstances)),
 )]
 async fn patch_mapped_task_instance(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<MappedPath>,
-    Json(body): Json<TaskInstancePatch>,
+    Patch(body): Patch<TaskInstancePatch>,
 ) -> Result<Json<TaskInstances>, Problem> {
     Ok(Json(api.broker.patch_task_instance(&actor, path.run(), path.instance(), body).await?.into()))
+}
+
+/// What a task instance waits for before it can begin.
+#[derive(Serialize, ToSchema)]
+struct TaskDependencies {
+    /// Each condition that is not met; none, if it has begun.
+    dependencies: Vec<TaskDependency>,
+}
+
+/// Why a task instance does not begin.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/dependencies",
+    tag = "Task Instance",
+    params(TaskInstancePath),
+    responses((status = 200, body = TaskDependencies)),
+)]
+async fn get_task_instance_dependencies(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<TaskInstancePath>,
+) -> Result<Json<TaskDependencies>, Problem> {
+    let instance = (&path.task_id, None);
+    let dependencies = api.broker.task_instance_dependencies(&actor.tenant, path.run(), instance).await?;
+    Ok(Json(TaskDependencies { dependencies }))
+}
+
+/// Why one instance of a mapped task does not begin.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/dependencies",
+    tag = "Task Instance",
+    params(MappedPath),
+    responses((status = 200, body = TaskDependencies)),
+)]
+async fn get_mapped_task_instance_dependencies(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<MappedPath>,
+) -> Result<Json<TaskDependencies>, Problem> {
+    let dependencies = api.broker.task_instance_dependencies(&actor.tenant, path.run(), path.instance()).await?;
+    Ok(Json(TaskDependencies { dependencies }))
 }
 
 /// The tries of a task instance.

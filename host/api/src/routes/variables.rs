@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use flow_model::ids::VariableKey;
+use flow_model::rest::bulk::{BulkBody, BulkResponse};
 use flow_model::rest::variables::{Variable, VariableBody, VariablePatch};
 use flow_model::roles::Role;
 use serde::Deserialize;
@@ -10,14 +11,15 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::Routes;
+use super::bulk::answer;
 use super::collection::Variables;
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, PageQuery, Path, Problem, Query};
+use crate::http::{Json, MaskQuery, PageQuery, Patch, Path, Problem, Query, RawBulk, unmask};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
-        .at_least(Role::Op, routes!(get_variables, post_variable))
+        .at_least(Role::Op, routes!(get_variables, post_variable, bulk_variables))
         .at_least(Role::Op, routes!(get_variable, patch_variable, delete_variable))
 }
 
@@ -83,16 +85,33 @@ async fn post_variable(
     patch,
     path = "/api/v2/variables/{variable_key}",
     tag = "Variable",
-    params(VariablePath),
+    params(VariablePath, MaskQuery),
+    request_body = VariablePatch,
     responses((status = 200, body = Variable)),
 )]
 async fn patch_variable(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<VariablePath>,
-    Json(body): Json<VariablePatch>,
+    Patch(body): Patch<VariablePatch>,
 ) -> Result<Json<Variable>, Problem> {
     Ok(Json(api.broker.patch_variable(&actor, &path.variable_key, body).await?))
+}
+
+/// Creates, changes and deletes many variables.
+#[utoipa::path(
+    patch,
+    path = "/api/v2/variables",
+    tag = "Variable",
+    request_body = BulkBody<VariableBody, VariablePatch>,
+    responses((status = 200, body = BulkResponse)),
+)]
+async fn bulk_variables(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Json(body): Json<RawBulk<VariableBody>>,
+) -> Result<Json<BulkResponse>, Problem> {
+    Ok(answer(api.broker.bulk_variables(&actor, unmask(body, "key")?).await?))
 }
 
 /// Deletes a variable.

@@ -82,7 +82,7 @@ pub(super) async fn renew(
     let known: Vec<Grant> = grants.iter().flatten().cloned().collect();
     let mut renewed = api.broker.renew(&known).await?.into_iter();
     let answers = grants.iter().map(|grant| match grant.as_ref().and_then(|_| renewed.next()) {
-        Some(Renewal::Renewed(grant)) => Ok(Renewal::Renewed(sign(&api, grant)?)),
+        Some(Renewal::Renewed(grant)) => Ok(Renewal::Renewed(Box::new(sign(&api, *grant)?))),
         Some(Renewal::Fenced) | None => Ok(Renewal::Fenced),
     });
     Ok(Json(answers.collect::<Result<_, BrokerError>>()?))

@@ -162,7 +162,7 @@ async fn modules_whose_dags_are_wrong() {
         ("a DAG id that is an emoji", one("🚀", json!({}))),
         ("a DAG id of 300 characters", one(&"x".repeat(300), json!({}))),
         ("a DAG id with a NUL", one("a\0b", json!({}))),
-        ("a key that there is not", one("d", json!({ "owner": "me" }))),
+        ("a key that there is not", one("d", json!({ "colour": "red" }))),
         ("a DAG that is there twice", upload(&admin, component(&twice))),
         ("a task that is there twice", tasks(json!([task("t", &[]), task("t", &[])]))),
         ("an edge to itself", tasks(json!([task("t", &["t"])]))),

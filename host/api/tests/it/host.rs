@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use flow_api::{ApiConfig, Tokens, router};
 use flow_broker::{Actor, Admit, BrokerConfig, LocalBroker, PlatformActor};
 use flow_model::ids::{Digest, JobId, TenantId};
-use flow_model::inspect::{Inspection, Rejection};
+use flow_model::inspect::{Inspection, Optional, Rejection};
 use flow_model::rest::tokens::{TokenBody, WorkerTokenBody};
 use flow_model::roles::Role;
 use flow_model::time::{Clock, Entropy, Millis};
@@ -262,7 +262,7 @@ fn admit() -> Admit {
                 digest: Digest(hash.as_ref().try_into().expect("32 bytes")),
                 size: bytes.len() as u64,
                 imports: Vec::new(),
-                exports: Vec::new(),
+                exports: Optional::ALL.map(|interface| format!("flow:host/{}@1.0.0", interface.interface())).into(),
                 compile_ms: 0,
             })
         })

@@ -5,6 +5,7 @@ mod golden;
 mod host;
 mod manners;
 mod openapi;
+mod pools;
 mod population;
 mod serving;
 mod streams;

@@ -21,12 +21,18 @@ const ABSENT: &[(&str, &str)] = &[
     ("version_number", "1"),
     ("variable_key", "absent_variable"),
     ("connection_id", "absent_connection"),
+    ("pool_name", "absent_pool"),
     ("username", "absent_user"),
     ("tenant", "absent"),
     ("name", "absent_module"),
     ("id", "019f0000-0000-7000-8000-00000000dead"),
     ("import_error_id", "424242"),
+    ("backfill_id", "424242"),
+    ("callback_id", "019f0000-0000-7000-8000-00000000dead"),
     ("event_log_id", "424242"),
+    ("asset_id", "424242"),
+    ("asset_alias_id", "424242"),
+    ("grant_id", "424242"),
 ];
 
 impl Names {
@@ -71,12 +77,18 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
         json!({ "connection_id": "alpha_connection", "conn_type": "http", "host": "alpha_host" }),
     )
     .await;
+    post("/api/v2/pools", json!({ "name": "alpha_pool", "slots": 3, "description": "alpha_words" })).await;
     post("/api/v2/users", json!({ "username": "alpha_user", "password": "alpha_password", "role": "user" })).await;
     let token = post("/api/v2/tokens", json!({ "subject": "alpha_subject", "role": "viewer" })).await;
 
     let worker = Worker::start(host.broker.clone());
     let dag = json!([{ "dag_id": "alpha_dag", "description": "alpha_words", "tags": ["alpha_tag"],
-                       "tasks": [{ "task_id": "alpha_task", "function": "alpha_function" }] }]);
+                       "schedule": { "cron": { "expression": "@daily" } }, "start_date": "2999-01-01T00:00:00Z",
+                       "callbacks": [{ "on": "on_success", "function": "alpha_callback" }],
+                       "assets": [{ "name": "alpha_asset", "uri": "alpha_uri", "extra": { "alpha": 1 } }],
+                       "asset_aliases": [{ "name": "alpha_alias" }],
+                       "tasks": [{ "task_id": "alpha_task", "function": "alpha_function",
+                                   "outlets": ["alpha_asset", "alpha_alias"] }] }]);
     let upload = |name: &str, dags: &Value| {
         ask("POST", format!("/api/v2/modules/{name}")).token(&admin).body("application/wasm", component(dags))
     };
@@ -86,12 +98,24 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
     let run = host.ask(ask("POST", "/api/v2/dags/alpha_dag/dagRuns").token(&admin).json(&run)).await;
     assert!(run.status.is_success(), "{}", run.text());
     host.ask(ask("GET", "/api/v2/dags/alpha_dag/dagRuns/alpha_run/wait?interval=1").token(&admin)).await.expect(200);
+    let callbacks = "/api/v2/dags/alpha_dag/dagRuns/alpha_run/callbacks";
+    let callback = loop {
+        let answer = host.ask(ask("GET", callbacks).token(&admin)).await.expect(200).json();
+        if answer["callbacks"][0]["state"] == "success" {
+            break answer["callbacks"][0]["id"].as_str().expect("an id").to_owned();
+        }
+    };
     drop(worker);
+    let range =
+        json!({ "dag_id": "alpha_dag", "from_date": "2020-01-01T00:00:00Z", "to_date": "2020-01-02T00:00:00Z" });
+    let backfill = host.ask(ask("POST", "/api/v2/backfills").token(&admin).json(&range)).await.expect(200).json();
 
     let first = async |path: &str, list: &str, id: &str| {
         let answer = host.ask(ask("GET", path).token(&admin)).await.expect(200).json();
         answer[list][0][id].to_string()
     };
+    let asset = first("/api/v2/assets", "assets", "id").await;
+    let grant = post(&format!("/api/v2/assets/{asset}/grants"), json!({ "to_tenant": "gamma" })).await;
     let known = [
         ("dag_id", "alpha_dag".to_owned()),
         ("dag_run_id", "alpha_run".to_owned()),
@@ -103,12 +127,18 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
         ("version_number", "1".to_owned()),
         ("variable_key", "alpha_variable".to_owned()),
         ("connection_id", "alpha_connection".to_owned()),
+        ("pool_name", "alpha_pool".to_owned()),
         ("username", "alpha_user".to_owned()),
         ("tenant", "alpha".to_owned()),
         ("name", "alpha_module".to_owned()),
         ("id", token["id"].as_str().expect("an id").to_owned()),
+        ("callback_id", callback),
+        ("backfill_id", backfill["id"].to_string()),
         ("import_error_id", first("/api/v2/importErrors", "import_errors", "import_error_id").await),
         ("event_log_id", first("/api/v2/eventLogs", "event_logs", "event_log_id").await),
+        ("asset_id", asset),
+        ("asset_alias_id", first("/api/v2/assets/aliases", "asset_aliases", "id").await),
+        ("grant_id", grant["id"].to_string()),
     ];
     (Names(known.into_iter().collect()), work_tokens(host, &admin).await)
 }
@@ -132,12 +162,18 @@ pub(crate) async fn snapshot(host: &Host, admin: &str) -> Vec<String> {
         "/api/v2/variables",
         "/api/v2/variables/alpha_variable",
         "/api/v2/connections",
+        "/api/v2/pools",
         "/api/v2/users",
         "/api/v2/modules",
         "/api/v2/modules/alpha_module/versions",
         "/api/v2/dags",
         "/api/v2/dags/~/dagRuns",
         "/api/v2/dags/~/dagRuns/~/taskInstances",
+        "/api/v2/backfills",
+        "/api/v2/assets",
+        "/api/v2/assets/aliases",
+        "/api/v2/assets/events",
+        "/api/v2/assetGrants",
         "/api/v2/importErrors",
         "/api/v2/eventLogs",
     ] {

@@ -46,6 +46,23 @@ fn body(operation: &Operation, names: &Names) -> Value {
         "PATCH /variables/{variable_key}" => json!({ "value": "taken" }),
         "POST /connections" => json!({ "connection_id": "new", "conn_type": "http" }),
         "PATCH /connections/{connection_id}" => json!({ "host": "taken" }),
+        "POST /pools" => json!({ "name": "new", "slots": 1 }),
+        "PATCH /pools/{pool_name}" => json!({ "slots": 9 }),
+        "PATCH /variables" => {
+            taking(&json!({ "key": names.get("variable_key"), "value": "taken" }), names.get("variable_key"))
+        }
+        "PATCH /connections" => {
+            let host = json!({ "connection_id": names.get("connection_id"), "host": "taken" });
+            taking(&host, names.get("connection_id"))
+        }
+        "PATCH /pools" => taking(&json!({ "name": names.get("pool_name"), "slots": 9 }), names.get("pool_name")),
+        "POST /dags/~/dagRuns/list" | "POST /dags/~/dagRuns/~/taskInstances/list" => {
+            json!({ "dag_ids": [names.get("dag_id")] })
+        }
+        "POST /assets/events" => json!({ "asset_id": names.get("asset_id").parse::<i64>().expect("a number") }),
+        "POST /assets/{asset_id}/materialize" => json!({}),
+        "POST /assets/{asset_id}/grants" => json!({ "to_tenant": "beta" }),
+        "POST /assetGrants/{grant_id}/accept" => json!({ "name": "taken" }),
         "POST /users" => json!({ "username": "new", "password": "a new password", "role": "viewer" }),
         "PATCH /users/{username}" => json!({ "role": "viewer" }),
         "POST /tokens" => json!({ "subject": "new", "role": "viewer" }),
@@ -58,6 +75,10 @@ fn body(operation: &Operation, names: &Names) -> Value {
         "POST /modules/{name}/rollback" => json!({ "version": 1 }),
         "PATCH /dags/{dag_id}" => json!({ "is_paused": true }),
         "POST /dags/{dag_id}/dagRuns" => json!({ "dag_run_id": "new", "logical_date": null }),
+        "POST /backfills" | "POST /backfills/dry_run" => json!({
+            "dag_id": names.get("dag_id"), "from_date": "2020-02-01T00:00:00Z", "to_date": "2020-02-02T00:00:00Z",
+        }),
+        "POST /tasks/run" => json!({ "dag_id": names.get("dag_id"), "task_id": names.get("task_id") }),
         "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}" => json!({ "state": "failed" }),
         "POST /dags/{dag_id}/dagRuns/{dag_run_id}/clear" => json!({ "dry_run": false }),
         "POST /dags/{dag_id}/clearTaskInstances" => {
@@ -67,8 +88,19 @@ fn body(operation: &Operation, names: &Names) -> Value {
         | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}" => {
             json!({ "new_state": "failed" })
         }
+        "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/hitlDetails" => {
+            json!({ "chosen_options": ["yes"] })
+        }
         _ => panic!("{key} has a body: give an example of it here"),
     }
+}
+
+/// A bulk request that changes and deletes what is another's.
+fn taking(change: &Value, name: &str) -> Value {
+    json!({ "actions": [
+        { "action": "update", "entities": [change] },
+        { "action": "delete", "entities": [name], "action_on_non_existence": "skip" },
+    ] })
 }
 
 fn request(operation: &Operation, names: &Names) -> Ask {

@@ -25,7 +25,7 @@ async fn claimed(host: &Host, token: &str) -> Vec<Work> {
 
 fn report() -> Value {
     let end = AttemptEnd::Success { value: Some("1".to_owned()) };
-    serde_json::to_value(Report { end, usage: Usage::default() }).expect("it is JSON")
+    serde_json::to_value(Report { end, usage: Usage::default(), retry: None, map_label: None }).expect("it is JSON")
 }
 
 fn as_attempt(work: &Work, verb: &str) -> Ask {

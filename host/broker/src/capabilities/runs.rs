@@ -72,7 +72,8 @@ impl LocalBroker {
     }
 }
 
-fn may_ask(claims: &AttemptClaims, dag: &DagId) -> Result<(), ServiceError> {
+/// A DAG that is not the attempt's own must be among its `uses`.
+pub(super) fn may_ask(claims: &AttemptClaims, dag: &DagId) -> Result<(), ServiceError> {
     match own_run(&claims.role) {
         Ok((own, _)) if own == dag => Ok(()),
         Ok(_) | Err(_) => declared(&claims.uses.dags, dag.as_str()),
@@ -81,7 +82,11 @@ fn may_ask(claims: &AttemptClaims, dag: &DagId) -> Result<(), ServiceError> {
 
 fn own_run(role: &AttemptRole) -> Result<(&DagId, &RunId), ServiceError> {
     match role {
-        AttemptRole::Task { dag, run, .. } => Ok((dag, run)),
-        AttemptRole::Parse { .. } => Err(ServiceError::Denied("a parse belongs to no run".to_owned())),
+        AttemptRole::Task { dag, run, .. }
+        | AttemptRole::Trigger { dag, run, .. }
+        | AttemptRole::Callback { dag, run, .. } => Ok((dag, run)),
+        AttemptRole::Parse { .. } | AttemptRole::Timetable { .. } => {
+            Err(ServiceError::Denied("a parse or a timetable belongs to no run".to_owned()))
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! The `xcom` interface: values that the tasks of one run hand to each other.
 
 use flow_model::call::{Reply, limit};
-use flow_model::ids::{EntryKey, TaskId};
+use flow_model::ids::{DagId, EntryKey, RunId, TaskId};
 use flow_model::work::AttemptClaims;
 use flow_store::{run, xcom};
 
 use super::fenced;
+use super::runs::may_ask;
 use crate::committer::{Push, Refusal};
 use crate::error::ServiceError;
 use crate::local::LocalBroker;
@@ -61,6 +62,26 @@ impl LocalBroker {
             return Err(ServiceError::TooLarge { what: "answer".to_owned(), limit: limit::BULK });
         }
         Ok(Reply::Text(format!("[{}]", found.join(","))))
+    }
+
+    /// `xcom.pull-from`
+    pub(super) async fn xcom_pull_from(
+        &self,
+        claims: &AttemptClaims,
+        (dag, run_id): (&DagId, &RunId),
+        (task, key): (&TaskId, &EntryKey),
+        map_index: Option<u32>,
+    ) -> Result<Reply, ServiceError> {
+        may_ask(claims, dag)?;
+        let absent = || ServiceError::not_found("XCom", format!("{dag}/{run_id}/{task}/{key}"));
+        let mut db = self.inner.store.read().await?;
+        run::of_attempt(&mut db, &claims.tenant, claims.attempt).await?.ok_or_else(fenced)?;
+        let other = run::find(&mut db, &claims.tenant, dag, run_id).await?.ok_or_else(absent)?;
+        let version = self.inner.engine.versions.get(&mut db, &claims.tenant, other.version).await?;
+        let task = version.graph.find(task).ok_or_else(absent)?;
+        let map_index = Some(map_index.map_or(-1, i64::from));
+        let found = xcom::of_task(&mut db, (&claims.tenant, other.key), task, key, map_index).await?;
+        found.into_iter().next().map(Reply::Text).ok_or_else(absent)
     }
 
     /// What a task of the attempt's own run stored. A task that is not in the DAG stored nothing.

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use flow_model::ids::{AttemptId, RunKey};
-use flow_model::work::AttemptEnd;
 use flow_store::log::LogChunk;
 
 use super::ask::{Ask, Refusal};
@@ -101,18 +100,9 @@ fn weigh(request: &Request) -> (Option<AttemptId>, usize) {
     match request {
         Request::Create(ask) => (None, ask.verb.conf.as_ref().map_or(0, String::len) + 200 * ask.verb.tasks()),
         Request::Start(ask) => (Some(ask.verb.attempt), 0),
-        Request::Finish(ask) => (Some(ask.verb.attempt), value_bytes(&ask.verb.report.end)),
+        Request::Finish(ask) => (Some(ask.verb.attempt), ask.verb.report.end.size()),
         Request::Push(ask) => (Some(ask.verb.attempt), ask.verb.value.len()),
         Request::Log(ask) => (None, ask.verb.lines.len()),
         Request::Claim(_) | Request::Stocked | Request::Return(_) => (None, 0),
-    }
-}
-
-fn value_bytes(end: &AttemptEnd) -> usize {
-    match end {
-        AttemptEnd::Success { value } => value.as_ref().map_or(0, String::len),
-        AttemptEnd::Parsed { dags } => dags.len(),
-        AttemptEnd::Skipped { reason } => reason.len(),
-        AttemptEnd::Failed(failure) => failure.message.len(),
     }
 }

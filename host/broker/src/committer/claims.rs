@@ -1,8 +1,9 @@
 //! Claimers that wait for work, and handing it out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
+use flow_model::fairness::exchange;
 use flow_model::ids::{AttemptId, TenantId};
 use flow_model::port::{ClaimRequest, TenantScope};
 use flow_store::work::{self, WorkRow};
@@ -104,7 +105,7 @@ impl Claims {
     /// Leases work to those who wait, within a transaction. Tell them with [`Claims::hand_out`] once it is committed.
     pub(super) async fn lease(&self, db: &mut Session, engine: &Engine) -> Result<Handout, StoreError> {
         let until = engine.now().after(engine.lease);
-        let mut handout = Handout { shares: vec![Vec::new(); self.0.len()], drained: true };
+        let mut handout = Handout { shares: vec![Vec::new(); self.0.len()], moved: Vec::new(), drained: true };
         let mut open: Vec<usize> = (0..self.0.len()).collect();
         while let Some(&first) = open.first() {
             let scope = self.0[first].request.tenants.clone();
@@ -117,7 +118,7 @@ impl Claims {
                 work.lease = Some((claimer.request.worker, until));
             }
         }
-        let taken: Vec<WorkRow> = handout.shares.iter().flatten().cloned().collect();
+        let taken: Vec<WorkRow> = handout.shares.iter().flatten().chain(&handout.moved).cloned().collect();
         if !taken.is_empty() {
             work::take(db, &taken).await?;
         }
@@ -138,8 +139,12 @@ impl Claims {
             TenantScope::All => None,
             TenantScope::Only(tenants) => Some(tenants),
         };
-        let mut found = work::next(db, wanted, tenants).await?.into_iter();
-        handout.drained &= found.len() < wanted as usize;
+        let mut found = work::next(db, wanted, tenants).await?;
+        if found.len() == wanted as usize {
+            handout.drained = false;
+            found = spend(db, found, &mut handout.moved).await?;
+        }
+        let mut found = found.into_iter();
         let mut open = claimers.to_owned();
         while !open.is_empty() {
             for &at in &open {
@@ -165,9 +170,36 @@ impl Claims {
     }
 }
 
+/// Where work is left over, each tenant's turns go to what matters most to it.
+async fn spend(db: &mut Session, drawn: Vec<WorkRow>, moved: &mut Vec<WorkRow>) -> Result<Vec<WorkRow>, StoreError> {
+    let mut tenants: BTreeMap<TenantId, Vec<WorkRow>> = BTreeMap::new();
+    for row in drawn {
+        tenants.entry(row.tenant.clone()).or_default().push(row);
+    }
+    let turns = |rows: &[WorkRow]| rows.iter().map(|row| (row.attempt, row.turn.unwrap_or(0))).collect::<Vec<_>>();
+    let mut claimed = Vec::new();
+    for (tenant, drawn) in tenants {
+        let count = u32::try_from(drawn.len()).unwrap_or(u32::MAX);
+        let weightiest = work::weightiest(db, &tenant, count).await?;
+        let spent = exchange(&turns(&drawn), &turns(&weightiest));
+        let mut rows: HashMap<AttemptId, WorkRow> =
+            drawn.into_iter().chain(weightiest).map(|row| (row.attempt, row)).collect();
+        let mut with_turns = |pairs: Vec<(AttemptId, u64)>| -> Vec<WorkRow> {
+            let rows = pairs.into_iter().filter_map(|(attempt, turn)| Some((rows.remove(&attempt)?, turn)));
+            rows.map(|(row, turn)| WorkRow { turn: Some(turn), ..row }).collect()
+        };
+        claimed.extend(with_turns(spent.claimed));
+        moved.extend(with_turns(spent.moved));
+    }
+    claimed.sort_by_key(|row| row.turn);
+    Ok(claimed)
+}
+
 /// Who gets what.
 pub(super) struct Handout {
     shares: Vec<Vec<WorkRow>>,
+    /// Work that keeps waiting, with other turns.
+    moved: Vec<WorkRow>,
     /// Nothing claimable was left over.
     pub(super) drained: bool,
 }

@@ -131,10 +131,7 @@ impl Desk {
         if let Some(handout) = handout {
             self.claims.hand_out(handout, &engine, &self.home);
         }
-        if written.delays {
-            engine.due.notify_one();
-        }
-        engine.events.publish(written.events);
+        engine.told(written);
         Ok(())
     }
 }

@@ -1,22 +1,14 @@
 //! Executing a batch within its transaction. Nothing is answered here: outcomes are kept until the commit.
 
-use std::collections::HashMap;
-
-use flow_model::ids::{AttemptId, EntryKey, TenantId};
-use flow_model::state::{RetryPolicy, TaskEvent, decide};
-use flow_model::work::{AttemptEnd, ErrorClass};
-use flow_store::task_instance::{self, TaskKey};
-use flow_store::work::{self, WorkKind, WorkRow};
-use flow_store::xcom::{NewXcom, RETURN_VALUE};
-use flow_store::{Session, StoreError, log, run};
+use flow_model::ids::AttemptId;
+use flow_store::{Session, StoreError, log, run, work};
 
 use super::ask::Refusal;
 use super::batch::Batch;
-use super::{Cause, Finish, Push, Start};
-use crate::create;
+use super::steps::Steps;
 use crate::engine::Engine;
-use crate::plan::{Plan, Written};
-use crate::text::keep_message;
+use crate::plan::{Holding, Written};
+use crate::{admission, create};
 
 impl Batch {
     pub(super) async fn execute(&mut self, db: &mut Session, engine: &Engine) -> Result<Written, StoreError> {
@@ -27,6 +19,7 @@ impl Batch {
             written.offers = true;
         }
         written.merge(self.execute_steps(db, engine).await?);
+        admission::settle(db, engine, &mut written).await?;
         Ok(written)
     }
 
@@ -64,7 +57,9 @@ impl Batch {
         if attempts.is_empty() {
             return Ok(Written::default());
         }
-        let mut steps = Steps::load(db, engine, &attempts).await?;
+        let runs = run::lock_of_attempts(db, &attempts).await?;
+        let holding = Holding::load(db, engine, runs).await?;
+        let mut steps = Steps::load(db, engine, &holding, &attempts).await?;
         for ask in &mut self.starts {
             ask.outcome = steps.start(&ask.verb);
         }
@@ -74,111 +69,6 @@ impl Batch {
         for ask in &mut self.finishes {
             ask.outcome = steps.finish(&ask.verb);
         }
-        steps.plan.settle(db).await?;
-        steps.plan.write(db).await
-    }
-}
-
-/// The attempts of a batch, with the task instances that they are at.
-struct Steps<'e> {
-    plan: Plan<'e>,
-    work: HashMap<AttemptId, WorkRow>,
-}
-
-impl<'e> Steps<'e> {
-    async fn load(db: &mut Session, engine: &'e Engine, attempts: &[AttemptId]) -> Result<Self, StoreError> {
-        let mut plan = Plan::new(engine, engine.now());
-        let runs = run::lock_of_attempts(db, attempts).await?;
-        plan.adopt_runs(db, runs).await?;
-        let work = work::load(db, attempts).await?;
-        let keys: Vec<TaskKey> = work.iter().filter_map(task_key).collect();
-        plan.adopt_tasks(task_instance::load(db, &keys).await?);
-        Ok(Self { plan, work: work.into_iter().map(|work| (work.attempt, work)).collect() })
-    }
-
-    /// The leased work item of an attempt that counts, and its task instance.
-    fn leased(&self, attempt: AttemptId, tenant: Option<&TenantId>) -> Result<(&WorkRow, TaskKey), Refusal> {
-        let work = self.work.get(&attempt).ok_or(Refusal::Fenced)?;
-        let mine = tenant.is_none_or(|tenant| *tenant == work.tenant);
-        match task_key(work) {
-            Some(key) if mine && work.lease.is_some() => Ok((work, key)),
-            Some(_) | None => Err(Refusal::Fenced),
-        }
-    }
-
-    fn start(&mut self, start: &Start) -> Result<(), Refusal> {
-        let (work, key) = self.leased(start.attempt, Some(&start.tenant))?;
-        let worker = work.lease.map(|(worker, _)| worker);
-        self.plan.happen(key, &TaskEvent::Started(start.attempt)).map_err(|_| Refusal::Fenced)?;
-        let task = self.plan.task(key).ok_or(Refusal::Fenced)?;
-        // An earlier try, or one that was lost, may have stored values that this one does not.
-        if task.status.try_number > 1 || task.status.losses > 0 {
-            self.plan.drop_xcoms(key);
-        }
-        self.plan.change_task(key, |task| task.worker = worker);
-        Ok(())
-    }
-
-    fn push(&mut self, push: &Push) -> Result<(), Refusal> {
-        let (work, task) = self.leased(push.attempt, Some(&push.tenant))?;
-        let tenant = work.tenant.clone();
-        self.plan.put_xcom(NewXcom { tenant, task, key: push.key.clone(), value: push.value.clone() });
-        Ok(())
-    }
-
-    fn finish(&mut self, finish: &Finish) -> Result<(), Refusal> {
-        let tenant = match &finish.cause {
-            Cause::Reported(tenant) => Some(tenant),
-            Cause::Expired => None,
-        };
-        let (work, key) = self.leased(finish.attempt, tenant)?;
-        let tenant = work.tenant.clone();
-        if matches!(finish.cause, Cause::Expired) && work.lease.is_some_and(|(_, until)| until > self.plan.now) {
-            return Err(Refusal::Fenced);
-        }
-        let (_, version) = self.plan.run(key.run).ok_or(Refusal::Internal)?;
-        let task = self.plan.task(key).ok_or(Refusal::Internal)?;
-        let retry = RetryPolicy {
-            max_tries: task.max_tries.saturating_add(1),
-            delay: version.graph.task(key.task).retry_delay(),
-        };
-        let (attempt, end) = (finish.attempt, &finish.report.end);
-        let next = self.plan.engine.mint_attempt(self.plan.now);
-        let event = TaskEvent::Finished { attempt, end, next, retry };
-        let transition = decide(task.status, &event, self.plan.now).map_err(|_| Refusal::Fenced)?;
-        self.plan.change_task(key, |task| {
-            task.usage = Some(finish.report.usage);
-            task.error = failure(end);
-        });
-        self.plan.apply(key, transition);
-        if let Some(value) = returned(end)
-            && let Ok(name) = RETURN_VALUE.parse::<EntryKey>()
-        {
-            self.plan.put_xcom(NewXcom { tenant, task: key, key: name, value });
-        }
-        Ok(())
-    }
-}
-
-fn task_key(work: &WorkRow) -> Option<TaskKey> {
-    match &work.kind {
-        WorkKind::Task { key, .. } => Some(*key),
-        WorkKind::Parse { .. } => None,
-    }
-}
-
-/// What a task returned, if it returned something.
-fn returned(end: &AttemptEnd) -> Option<String> {
-    match end {
-        AttemptEnd::Success { value } => value.clone(),
-        AttemptEnd::Skipped { .. } | AttemptEnd::Parsed { .. } | AttemptEnd::Failed(_) => None,
-    }
-}
-
-/// Why an attempt failed, if it did, as it is kept.
-fn failure(end: &AttemptEnd) -> Option<(ErrorClass, String)> {
-    match end {
-        AttemptEnd::Failed(failure) => Some((failure.class, keep_message(&failure.message))),
-        AttemptEnd::Success { .. } | AttemptEnd::Skipped { .. } | AttemptEnd::Parsed { .. } => None,
+        steps.write(db).await
     }
 }

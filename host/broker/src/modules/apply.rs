@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use flow_model::admission;
 use flow_model::dag::ScheduleSpec;
 use flow_model::description;
 use flow_model::graph::Graph;
-use flow_model::ids::{DagId, DagVersionId, Digest, ModuleName, TenantId};
+use flow_model::ids::{DagId, DagVersionId, Digest, ModuleName, PoolName, TenantId};
+use flow_model::inspect::check_exports;
 use flow_model::quota;
 use flow_model::rest::modules::Outline;
 use flow_model::rest::tenants::Tenant;
@@ -16,12 +18,13 @@ use flow_store::dag::{self, DagRow};
 use flow_store::dag_version::{self, VersionRow};
 use flow_store::import_error::{self, NewImportError};
 use flow_store::module::{self, VersionEnd};
-use flow_store::{Session, StoreError, connection, run, variable};
+use flow_store::{Session, StoreError, connection, dag_pool, run, slot_pool, variable};
 
+use crate::assets::{self, Registration};
 use crate::error::ServiceError;
 use crate::local::Inner;
-use crate::schedules::next_run;
 use crate::text::keep_message;
+use crate::timetables::plan_next;
 use crate::versions::Version;
 
 /// How many warnings an upload is answered with at most.
@@ -47,6 +50,8 @@ struct Parsed<'a> {
     module: &'a ModuleName,
     version: u32,
     digest: Digest,
+    /// The interfaces that the component exports.
+    exports: &'a [String],
     now: Millis,
 }
 
@@ -63,7 +68,8 @@ impl Inner {
         let tenant = self.locked_tenant(db, tenant).await?;
         let Some(versions) = module::lock(db, &tenant.name, module).await? else { return Ok(()) };
         let Some(found) = module::find_version(db, &tenant.name, module, version).await? else { return Ok(()) };
-        let parsed = Parsed { inner: self, tenant: &tenant, module, version, digest: found.digest, now };
+        let (digest, exports) = (found.digest, found.exports.as_slice());
+        let parsed = Parsed { inner: self, tenant: &tenant, module, version, digest, exports, now };
         let superseded = versions.current.is_some_and(|current| current > version);
         match parsed.judge(db, end).await? {
             Ok(graphs) => parsed.accept(db, graphs, superseded).await?,
@@ -86,6 +92,9 @@ impl Parsed<'_> {
         };
         for graph in &graphs {
             let id = &graph.spec().dag_id;
+            if let Err(reason) = check_exports(graph.spec(), self.exports) {
+                return Ok(Err(format!("DAG {:?}: {reason}", id.as_str()).into()));
+            }
             if let Some(owner) = self.other_owner(db, id).await? {
                 let message = format!(
                     "DAG {:?} belongs to module {:?}; choose another id, or delete that module first",
@@ -94,6 +103,9 @@ impl Parsed<'_> {
                 );
                 return Ok(Err(message.into()));
             }
+        }
+        if let Some(clash) = Registration::of(&graphs).clash(db, &self.tenant.name, self.module).await? {
+            return Ok(Err(clash.into()));
         }
         let elsewhere = dag::count_elsewhere(db, &self.tenant.name, self.module).await?;
         let described = u64::try_from(graphs.len()).unwrap_or(u64::MAX);
@@ -120,13 +132,15 @@ impl Parsed<'_> {
         import_error::clear(db, tenant, self.module, self.version).await?;
         for vanished in dag::lock_of_module(db, tenant, self.module).await? {
             if outline.dags.binary_search(&vanished.dag_id).is_err() && !vanished.is_stale {
+                assets::forget(db, tenant, &vanished.dag_id, self.now).await?;
                 dag::put(db, &DagRow { is_stale: true, next: None, ..vanished }).await?;
             }
         }
+        let registration = Registration::of(&graphs);
         for graph in graphs {
             self.put_dag(db, graph).await?;
         }
-        Ok(())
+        registration.apply(db, tenant, self.now).await
     }
 
     async fn refuse(&self, db: &mut Session, refusal: &Refusal, superseded: bool) -> Result<(), StoreError> {
@@ -152,27 +166,33 @@ impl Parsed<'_> {
         let present = dag::lock(db, tenant, &id).await?;
         let version = self.version_of(db, graph).await?;
         let unchanged = present.as_ref().is_some_and(|dag| dag.version == version.id && !dag.is_stale);
-        let is_paused = present.as_ref().is_some_and(|dag| dag.is_paused);
-        let next = match present {
-            Some(dag) if unchanged => dag.next,
-            Some(_) | None if is_paused => None,
-            Some(_) | None => next_run(&version, run::last_scheduled(db, tenant, &id).await?, self.now),
+        let is_paused = match &present {
+            Some(dag) => dag.is_paused,
+            None => version.graph.spec().is_paused_upon_creation,
         };
         let spec = version.graph.spec();
-        let row = DagRow {
+        let mut row = DagRow {
             tenant: tenant.clone(),
             dag_id: id,
             version: version.id,
             module: self.module.clone(),
+            display_name: spec.display_name.clone(),
             description: spec.description.clone(),
             tags: serde_json::json!(spec.tags).to_string(),
+            owners: serde_json::json!(spec.owners()).to_string(),
+            limits: spec.into(),
             schedule: spec.schedule.as_ref().map(ScheduleSpec::to_string),
             is_paused,
             is_stale: false,
             parsed_at: self.now,
-            next,
+            next: present.filter(|_| unchanged).and_then(|dag| dag.next),
         };
-        dag::put(db, &row).await
+        if !unchanged && !is_paused {
+            let last = run::last_scheduled(db, tenant, &row.dag_id).await?;
+            plan_next(db, &self.inner.engine, (&mut row, &version), last, self.now).await?;
+        }
+        dag::put(db, &row).await?;
+        dag_pool::put(db, tenant, &row.dag_id, &admission::pools_of(spec)).await
     }
 
     /// The DAG's newest version if it says the same and is run by the same component, a new one otherwise.
@@ -182,7 +202,7 @@ impl Parsed<'_> {
         let latest = dag_version::latest(db, tenant, &dag_id).await?;
         let number = latest.as_ref().map_or(1, |latest| latest.number + 1);
         if let Some(latest) = latest.filter(|latest| latest.spec == spec && latest.digest == self.digest) {
-            return Ok(Version { id: latest.id, digest: self.digest, graph });
+            return Ok(Version::new(latest.id, self.digest, graph));
         }
         let id = DagVersionId::mint(self.now, self.inner.random());
         let row = VersionRow {
@@ -194,10 +214,11 @@ impl Parsed<'_> {
             module_version: self.version,
             digest: self.digest,
             spec,
+            part: None,
             created_at: self.now,
         };
         dag_version::insert(db, &row).await?;
-        Ok(Version { id, digest: self.digest, graph })
+        Ok(Version::new(id, self.digest, graph))
     }
 
     async fn outline(&self, db: &mut Session, graphs: &[Graph]) -> Result<Outline, StoreError> {
@@ -211,7 +232,9 @@ impl Parsed<'_> {
                 uses = uses.union(declared);
             }
         }
-        let warnings = self.warnings(db, &uses).await?;
+        let mut warnings = self.warnings(db, &uses).await?;
+        warnings.extend(self.pool_warnings(db, graphs).await?);
+        warnings.truncate(MAX_WARNINGS);
         Ok(Outline { dags, uses, warnings })
     }
 
@@ -226,8 +249,19 @@ impl Parsed<'_> {
         };
         let mut warnings = missing("variable", &uses.variables, &variables);
         warnings.extend(missing("connection", &uses.connections, &connections));
-        warnings.truncate(MAX_WARNINGS);
         Ok(warnings)
+    }
+
+    /// Pools that are named and not there yet.
+    async fn pool_warnings(&self, db: &mut Session, graphs: &[Graph]) -> Result<Vec<String>, StoreError> {
+        let named: BTreeSet<PoolName> =
+            graphs.iter().flat_map(|graph| admission::pools_of(graph.spec()).into_keys()).collect();
+        if named.is_empty() {
+            return Ok(Vec::new());
+        }
+        let there = slot_pool::named(db, &self.tenant.name, &named).await?;
+        let missing = named.iter().filter(|name| !there.iter().any(|pool| pool.name == **name));
+        Ok(missing.map(|name| format!("pool {:?} is used and does not exist yet", name.as_str())).collect())
     }
 }
 
@@ -236,7 +270,16 @@ fn described(end: AttemptEnd) -> Result<String, Refusal> {
     match end {
         AttemptEnd::Parsed { dags } => Ok(dags),
         AttemptEnd::Failed(failure) => Err(failed(failure)),
-        AttemptEnd::Success { .. } | AttemptEnd::Skipped { .. } => {
+        AttemptEnd::Success { .. }
+        | AttemptEnd::Branch { .. }
+        | AttemptEnd::ShortCircuit { .. }
+        | AttemptEnd::Skipped { .. }
+        | AttemptEnd::Deferred(_)
+        | AttemptEnd::Reschedule { .. }
+        | AttemptEnd::AwaitingInput { .. }
+        | AttemptEnd::Pending { .. }
+        | AttemptEnd::Fired { .. }
+        | AttemptEnd::NextRun(_) => {
             Err("the worker reported the end of a task where a parse was asked for".to_owned().into())
         }
     }

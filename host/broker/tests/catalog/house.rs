@@ -62,7 +62,7 @@ impl House {
     ) -> Result<Upload, UploadError> {
         let name: ModuleName = name.parse().expect("a module's name");
         tokio::select! {
-            uploaded = self.broker.upload_module(actor, &name, bytes.into()) => uploaded,
+            uploaded = Box::pin(self.broker.upload_module(actor, &name, bytes.into())) => uploaded,
             () = self.parse_for_ever() => unreachable!("the worker does not stop"),
         }
     }
@@ -92,7 +92,7 @@ impl House {
 
     /// Says how an attempt ended.
     pub(crate) async fn finish(&self, work: &Work, end: AttemptEnd) {
-        let report = Report { end, usage: Usage::default() };
+        let report = Report { end, usage: Usage::default(), retry: None, map_label: None };
         self.broker.finish(&work.grant, report).await.expect("the attempt counts");
     }
 

@@ -1,5 +1,6 @@
 //! The services of the catalog, on both databases: tenants and their people, secrets, modules, and what guests may call.
 
+mod assets;
 mod capabilities;
 mod connections;
 mod house;

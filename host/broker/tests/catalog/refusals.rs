@@ -44,6 +44,23 @@ fn mistakes() -> Vec<(Value, String)> {
             r#"DAG "d" is described twice; DAG ids are unique"#.to_owned(),
         ),
         (dag("d", &[task("a", &["x"])]), r#"DAG "d": task "a" depends on "x", which is not in the DAG"#.to_owned()),
+        (
+            json!([{"dag_id": "d", "schedule": {"custom": {"timetable": "tides"}}, "tasks": [task("a", &[])]}]),
+            "DAG \"d\": its schedule is timetable \"tides\", but the module does not export `timetables`: export it, or \
+             leave that out"
+                .to_owned(),
+        ),
+        (
+            json!([{"dag_id": "d", "tasks": [{"task_id": "a", "native": {"wait": {"until": {"run": {"dag_id": "x"}}}}}]}]),
+            "DAG \"d\": task \"a\": it waits for DAG \"x\" and does not declare that it uses it: add it to `uses.dags`"
+                .to_owned(),
+        ),
+        (
+            json!([{"dag_id": "d", "tasks": [
+                {"task_id": "a", "native": {"human_input": {"subject": "Well?", "options": []}}},
+            ]}]),
+            "DAG \"d\": task \"a\": it has no options; give at least one".to_owned(),
+        ),
         (dag("d", &many), r#"DAG "d": it has 100001 tasks; at most 100000 are allowed"#.to_owned()),
         (dag("../d", &[task("a", &[])]), format!(r#"DAG "../d": DAG id "../d" {ACCEPTED}"#)),
         (dag("d\u{0}", &[task("a", &[])]), format!(r#"DAG "d\0": DAG id "d\0" {ACCEPTED}"#)),

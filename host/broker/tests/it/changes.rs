@@ -48,7 +48,7 @@ on_both! {
         assert_eq!(retarget(&stage, &dag, &run, RunTarget::Failed).await, RunState::Failed);
         assert_eq!(stage.task_states(&dag, &run).await, [Failed, Skipped, Skipped]);
         assert_eq!(stage.port.renew(std::slice::from_ref(&a.grant)).await.expect("an answer"), [Renewal::Fenced]);
-        let report = Report { end: returns("1"), usage: Usage::default() };
+        let report = Report { end: returns("1"), usage: Usage::default(), retry: None, map_label: None };
         assert_eq!(stage.port.finish(&a.grant, report).await, Err(BrokerError::Fenced(a.grant.claims.attempt)));
         assert_eq!(stage.run_state(&dag, &run).await, RunState::Failed);
     }
@@ -108,7 +108,7 @@ on_both! {
         };
         let cleared = stage.local.clear_task_instances(&stage.admin(), &dag, clear).await.expect("it can be cleared");
         assert_eq!(cleared.len(), 3);
-        let report = Report { end: returns("1"), usage: Usage::default() };
+        let report = Report { end: returns("1"), usage: Usage::default(), retry: None, map_label: None };
         assert_eq!(stage.port.finish(&old.grant, report).await, Err(BrokerError::Fenced(old.grant.claims.attempt)));
         assert_eq!(stage.play_all(|_| returns("1")).await, ["a", "b", "c"]);
         assert_eq!(stage.run_state(&dag, &run).await, RunState::Success);
@@ -204,7 +204,7 @@ on_both! {
         let seen = [mine.next().await.expect("an event"), mine.next().await.expect("an event")];
         let states: Vec<Value> =
             seen.iter().map(|event| serde_json::to_value(event).expect("JSON")["state"].clone()).collect();
-        assert_eq!(states, ["running", "running"], "first the run, then its task");
+        assert_eq!(states, ["running", "queued"], "first the run, then its task");
         let theirs = spec(json!({"dag_id": "theirs", "tasks": [{"task_id": "t", "function": "f"}]}));
         let theirs = stage.know_for(&other, theirs).await;
         let actor = flow_broker::Actor { tenant: other, ..stage.admin() };
@@ -219,7 +219,7 @@ on_both! {
         let a = stage.claim_one().await;
         stage.port_start(&a).await;
         let finishes = (0..50).map(|n| {
-            let report = Report { end: returns(&n.to_string()), usage: Usage::default() };
+            let report = Report { end: returns(&n.to_string()), usage: Usage::default(), retry: None, map_label: None };
             stage.port.finish(&a.grant, report)
         });
         let answers = futures::future::join_all(finishes).await;

@@ -45,6 +45,20 @@ on_both! {
         assert_eq!(stage.play_all(|_| returns("1")).await.len(), 1);
     }
 
+    async fn the_next_runs_are_told_before_they_are_made(db: TestStore) {
+        let stage = Stage::open(db).await;
+        let dag = stage.know(spec(json!({
+            "dag_id": "daily", "start_date": "2025-12-01T00:00:00Z", "end_date": "2026-01-03T12:00:00Z",
+            "schedule": {"cron": {"expression": "@daily"}}, "tasks": [{"task_id": "a", "function": "f"}],
+        }))).await;
+        stage.pass(Duration::ZERO).await;
+        for (count, expected) in [(1, 1), (9, 2)] {
+            let told = stage.local.next_runs(&stage.tenant, &dag, count).await.expect("the DAG is there");
+            let told: Vec<String> = told.entries.iter().map(|run| run.run_after.to_string()).collect();
+            assert_eq!(told, ["2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"][..expected], "of {count}");
+        }
+    }
+
     async fn a_busy_tenant_does_not_starve_another(db: TestStore) {
         let stage = Stage::open(db).await;
         let many: Vec<_> = (0..500).map(|i| json!({"task_id": format!("t{i}"), "function": "f"})).collect();

@@ -180,6 +180,16 @@ async fn put(session: &Session, id: &ConnectionId, body: Value) -> Result<Value>
 async fn import(session: &Session, file: &std::path::Path) -> Result<Answer> {
     let entries = input::entries(file)?;
     input::refuse_masked("connection", &entries)?;
+    let connections = parse(entries)?;
+    let count = connections.len();
+    for (id, body) in connections {
+        put(session, &id, body).await?;
+    }
+    Ok(Answer::Done(format!("imported {count} connections"), json!({ "imported": count })))
+}
+
+/// A file's connections, each a URI or an object of its parts.
+pub(crate) fn parse(entries: Map<String, Value>) -> Result<Vec<(ConnectionId, Value)>> {
     let mut connections = Vec::with_capacity(entries.len());
     for (id, entry) in entries {
         let id: ConnectionId = id.parse().map_err(|error| Failure::usage(format!("{error}")))?;
@@ -190,11 +200,7 @@ async fn import(session: &Session, file: &std::path::Path) -> Result<Answer> {
         let fields = fields.map_err(|error| Failure::usage(format!("connection `{id}`: {error}")))?;
         connections.push((id.clone(), complete(&id, fields)));
     }
-    let count = connections.len();
-    for (id, body) in connections {
-        put(session, &id, body).await?;
-    }
-    Ok(Answer::Done(format!("imported {count} connections"), json!({ "imported": count })))
+    Ok(connections)
 }
 
 /// The parts of an Airflow connection URI.

@@ -6,15 +6,12 @@ use flow_model::ids::{DagId, RunId};
 use flow_model::rest::dag_runs::TriggerDagRun;
 use flow_model::rest::dags::DagPatch;
 use flow_model::time::Millis;
-use serde_json::Value;
 
 use super::call::{Call, at, instant};
 use super::listing::{List, Page};
-use super::runs::RUN;
 use super::session::{Session, Verb};
 use super::tasks::TASKS;
 use super::{input, runs, server, wait};
-use crate::errors::Failure;
 use crate::output::{Answer, Columns};
 
 const DAGS: List = List {
@@ -23,6 +20,10 @@ const DAGS: List = List {
 };
 const VERSIONS: List =
     List { entries: "dag_versions", columns: &["version_number", "id", "bundle_name", "bundle_version", "created_at"] };
+const NEXT: List = List {
+    entries: "next_dag_runs",
+    columns: &["logical_date", "data_interval_start", "data_interval_end", "run_after"],
+};
 const DAG: Columns = &[
     "dag_id",
     "description",
@@ -55,6 +56,9 @@ pub(crate) enum Dags {
     Versions(PagedDag),
     /// List the runs of a DAG: the same as `flow-host runs list DAG`
     ListRuns(runs::ListArgs),
+    /// Say when a DAG runs next by its schedule
+    #[command(after_help = "Example:\n  flow-host dags next-execution etl --num-executions 5")]
+    NextExecution(NextArgs),
     /// List why uploads were refused
     ListImportErrors(Page),
     /// Stop starting runs by schedule
@@ -129,6 +133,16 @@ pub(crate) struct TriggerArgs {
     wait: bool,
 }
 
+/// How far to look ahead.
+#[derive(Debug, Args)]
+pub(crate) struct NextArgs {
+    #[command(flatten)]
+    dag: DagArg,
+    /// How many runs to show at most
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    num_executions: u32,
+}
+
 /// What to delete.
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArgs {
@@ -156,6 +170,9 @@ impl Verb for Dags {
                 session.list(VERSIONS, Call::get(at!["dags", dag, "dagVersions"]), &page).await
             }
             Self::ListRuns(args) => args.run(session).await,
+            Self::NextExecution(NextArgs { dag: DagArg { dag }, num_executions }) => {
+                session.rows(NEXT, Call::get(at!["dags", dag, "nextRuns"]).with("limit", Some(num_executions))).await
+            }
             Self::ListImportErrors(page) => server::import_errors(session, &page).await,
             Self::Pause(DagArg { dag }) => set_paused(session, &dag, true).await,
             Self::Unpause(DagArg { dag }) => set_paused(session, &dag, false).await,
@@ -178,10 +195,5 @@ async fn trigger(session: &Session, args: TriggerArgs) -> Result<Answer> {
     let conf = conf.map(|conf| input::object("--conf", conf)).transpose()?;
     let body = TriggerDagRun { dag_run_id: run_id, logical_date, conf, note, ..TriggerDagRun::default() };
     let run = session.client.answer(Call::post(at!["dags", dag, "dagRuns"], body)).await?;
-    if !wait {
-        return Ok(Answer::Object(run, RUN));
-    }
-    let id = run.get("dag_run_id").and_then(Value::as_str).unwrap_or_default();
-    let id: RunId = id.parse().map_err(|_| Failure::failed("the server's answer has no `dag_run_id`"))?;
-    wait::until_ended(session, &dag, &id).await
+    wait::made(session, &dag, run, wait).await
 }

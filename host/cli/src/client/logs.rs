@@ -57,7 +57,7 @@ async fn last_try(session: &Session, task: &TaskArg) -> Result<u64> {
 
 /// One line for people: when, how grave, what, and its fields, among them which way it took unless that was the log itself.
 /// What is no JSON is shown as it is.
-fn shown(line: &str, format: Format) -> String {
+pub(crate) fn shown(line: &str, format: Format) -> String {
     let Ok(Value::Object(mut fields)) = serde_json::from_str(line) else {
         return visible(line).into_owned();
     };

@@ -1,17 +1,21 @@
 //! Commands that talk to a server, or that help those who do.
 
+mod assets;
+mod backfill;
 mod call;
 mod connections;
 mod dags;
 mod events;
 mod export;
 mod http;
-mod input;
+pub(crate) mod input;
 mod listing;
 mod login;
 mod logs;
 mod modules;
+mod pools;
 mod profile;
+mod questions;
 mod runs;
 mod server;
 mod session;
@@ -30,9 +34,12 @@ use anyhow::Result;
 use clap::{CommandFactory as _, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use self::call::{Call, at};
+pub(crate) use self::call::{Call, at, instant};
+pub(crate) use self::connections::parse as parse_connections;
 pub(crate) use self::http::Client;
+pub(crate) use self::logs::shown as shown_log_line;
 use self::session::{Group, Single};
+pub(crate) use self::variables::parse as parse_variables;
 use crate::args::Args;
 use crate::output;
 
@@ -60,14 +67,20 @@ pub(crate) enum ClientCommand {
     Dags(Group<dags::Dags>),
     /// Runs of DAGs: list, wait, cancel, run again
     Runs(Group<runs::Runs>),
-    /// Tasks of runs: states, tries, logs, run again
+    /// Tasks of runs: states, tries, logs, questions, run again
     Tasks(Group<tasks::Tasks>),
+    /// Runs of a DAG for a range of dates
+    Backfill(Group<backfill::Backfill>),
+    /// Data that tasks update and that DAGs run for
+    Assets(Group<assets::Assets>),
     /// What tasks handed on
     Xcoms(Group<xcoms::Xcoms>),
     /// Values that DAGs read
     Variables(Group<variables::Variables>),
     /// Where other systems are and how to log in there
     Connections(Group<connections::Connections>),
+    /// How many slots tasks share
+    Pools(Group<pools::Pools>),
     /// The members of your tenant
     Users(Group<users::Users>),
     /// Tokens for programs and workers
@@ -104,9 +117,12 @@ pub(crate) fn run(command: ClientCommand) -> Result<()> {
         ClientCommand::Dags(group) => group.start(),
         ClientCommand::Runs(group) => group.start(),
         ClientCommand::Tasks(group) => group.start(),
+        ClientCommand::Backfill(group) => group.start(),
+        ClientCommand::Assets(group) => group.start(),
         ClientCommand::Xcoms(group) => group.start(),
         ClientCommand::Variables(group) => group.start(),
         ClientCommand::Connections(group) => group.start(),
+        ClientCommand::Pools(group) => group.start(),
         ClientCommand::Users(group) => group.start(),
         ClientCommand::Tokens(group) => group.start(),
         ClientCommand::Tenants(group) => group.start(),

@@ -18,6 +18,13 @@ const RUNS: List = List {
     columns: &["dag_id", "dag_run_id", "state", "run_type", "logical_date", "start_date", "end_date"],
 };
 
+const CALLBACKS: List = List {
+    entries: "callbacks",
+    columns: &["id", "event", "function", "state", "try_number", "created_at", "ended_at", "error_message"],
+};
+const DEADLINES: List =
+    List { entries: "deadlines", columns: &["name", "task_id", "group_id", "deadline_time", "missed", "missed_at"] };
+
 /// What people see of one run.
 pub(super) const RUN: Columns = &[
     "dag_id",
@@ -50,6 +57,10 @@ pub(crate) enum Runs {
     Get(RunArg),
     /// Wait until a run has ended; the exit code is 0 if it succeeded, 1 if it failed
     Wait(RunArg),
+    /// List what ran, or will run, after something had happened in a run
+    Callbacks(RunArg),
+    /// List by when what of a run has to be done, and what was not
+    Deadlines(RunArg),
     /// End a run as failed, with the tasks it has running
     Cancel(RunArg),
     /// Run the tasks of a run again
@@ -129,6 +140,8 @@ impl Verb for Runs {
             Self::List(args) => args.run(session).await,
             Self::Get(run) => session.object(Call::get(run.path()), RUN).await,
             Self::Wait(run) => wait::until_ended(session, &run.dag, &run.run).await,
+            Self::Callbacks(run) => session.list(CALLBACKS, Call::get(run.path_to(&["callbacks"])), &Page::ALL).await,
+            Self::Deadlines(run) => session.list(DEADLINES, Call::get(run.path_to(&["deadlines"])), &Page::ALL).await,
             Self::Cancel(run) => {
                 let line = format!("cancelled run `{}` of DAG `{}`", run.run, run.dag);
                 session

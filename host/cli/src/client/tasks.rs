@@ -2,15 +2,18 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use flow_model::ids::{DagId, TaskId};
+use flow_model::ids::{DagId, RunId, TaskId};
 use flow_model::rest::clearing::{ClearTaskInstances, TaskSelection};
+use flow_model::rest::on_demand::RunTask;
+use flow_model::time::Millis;
 
-use super::call::{Call, at};
+use super::call::{Call, at, instant};
 use super::listing::{List, Page};
 use super::logs::LogsArgs;
+use super::questions::Questions;
 use super::runs::RunArg;
 use super::session::{Session, Verb};
-use super::{input, logs};
+use super::{input, logs, wait};
 use crate::output::{Answer, Columns};
 
 /// The task instances of a run.
@@ -70,6 +73,14 @@ pub(crate) enum Tasks {
         after_help = "Examples:\n  flow-host tasks clear etl first clean --downstream\n  flow-host tasks clear etl first --only-failed --yes"
     )]
     Clear(ClearArgs),
+    /// Run one task now, in a run of its own
+    #[command(
+        after_help = "Examples:\n  flow-host tasks run etl clean --with-upstream --wait\n  flow-host tasks run etl report --conf '{\"day\": \"2026-01-31\"}'\nWith --wait the exit code is 0 if the run succeeded, 1 if it failed."
+    )]
+    Run(RunArgs),
+    /// What tasks ask people: list, answer
+    #[command(subcommand)]
+    Input(Questions),
     /// Show what a task instance logged
     #[command(
         after_help = "Examples:\n  flow-host tasks logs etl first clean\n  flow-host tasks logs etl first clean --try 1\n  flow-host tasks logs etl first clean --follow"
@@ -88,6 +99,35 @@ pub(crate) struct TaskArg {
     /// Which one of a mapped task
     #[arg(long, value_name = "N")]
     pub(crate) map_index: Option<u32>,
+}
+
+/// What to run, and with what.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The DAG's id
+    #[arg(value_name = "DAG")]
+    dag: DagId,
+    /// The task's id
+    #[arg(value_name = "TASK")]
+    task: TaskId,
+    /// Run all that it depends on before it; without that their results are null
+    #[arg(long)]
+    with_upstream: bool,
+    /// The run's conf: a JSON object, or @FILE with one
+    #[arg(short, long, value_name = "JSON|@FILE")]
+    conf: Option<String>,
+    /// The run's id; the server makes one if left out
+    #[arg(short, long, value_name = "ID")]
+    run_id: Option<RunId>,
+    /// The run's logical date: a date, or an instant with its zone
+    #[arg(short = 'e', long, value_name = "INSTANT", value_parser = instant)]
+    logical_date: Option<Millis>,
+    /// A note for later
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Wait until the run has ended
+    #[arg(short, long)]
+    wait: bool,
 }
 
 /// Which task instances to list.
@@ -165,9 +205,20 @@ impl Verb for Tasks {
                 session.list(TRIES, call, &Page::ALL).await
             }
             Self::Clear(args) => clear(session, args).await,
+            Self::Run(args) => run_now(session, args).await,
+            Self::Input(verb) => verb.run(session).await,
             Self::Logs(args) => logs::show(session, args).await,
         }
     }
+}
+
+async fn run_now(session: &Session, args: RunArgs) -> Result<Answer> {
+    let RunArgs { dag, task, with_upstream, conf, run_id, logical_date, note, wait } = args;
+    let conf = conf.map(|conf| input::object("--conf", conf)).transpose()?;
+    let body =
+        RunTask { dag_id: dag.clone(), task_id: task, with_upstream, dag_run_id: run_id, logical_date, conf, note };
+    let run = session.client.answer(Call::post(at!["tasks", "run"], body)).await?;
+    wait::made(session, &dag, run, wait).await
 }
 
 async fn clear(session: &Session, args: ClearArgs) -> Result<Answer> {

@@ -150,7 +150,7 @@ async fn existing_keys(session: &Session) -> Result<Vec<String>> {
 }
 
 /// The file's variables, each a value or an object of `value` and `description`, as Airflow exports them.
-fn parse(entries: Map<String, Value>) -> Result<Vec<VariableBody>> {
+pub(crate) fn parse(entries: Map<String, Value>) -> Result<Vec<VariableBody>> {
     let parsed = entries.into_iter().map(|(key, entry)| {
         let key = key.parse().map_err(|error: InvalidName| Failure::usage(error.to_string()))?;
         let (value, description) = match entry {

@@ -17,6 +17,16 @@ use crate::output::{Answer, Progress, visible};
 /// How long to leave a server alone that stopped telling.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// Shows a run that the server has just made; if somebody waits for it, once it has ended.
+pub(crate) async fn made(session: &Session, dag: &DagId, run: Value, wait: bool) -> Result<Answer> {
+    if !wait {
+        return Ok(Answer::Object(run, RUN));
+    }
+    let id = run.get("dag_run_id").and_then(Value::as_str).unwrap_or_default();
+    let id: RunId = id.parse().map_err(|_| Failure::failed("the server's answer has no `dag_run_id`"))?;
+    until_ended(session, dag, &id).await
+}
+
 /// Waits until the run has ended and shows it. A run that failed is a failure of the command.
 pub(crate) async fn until_ended(session: &Session, dag: &DagId, run: &RunId) -> Result<Answer> {
     let progress = Progress::spinner(session.printer.look);

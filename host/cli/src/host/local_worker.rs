@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use flow_broker::LocalBroker;
+use flow_model::egress::Egress;
 use flow_sandbox::Sandbox;
 use flow_worker::Worker;
 use tokio_util::sync::CancellationToken;
@@ -21,16 +22,20 @@ pub(crate) struct LocalWorker {
     pub(crate) slots: u32,
     /// How long they may go on at shutdown.
     pub(crate) drain: Duration,
+    /// Where requests on behalf of tasks may go.
+    pub(crate) egress: Egress,
 }
 
 impl LocalWorker {
     /// Works until `shutdown`, with a job record that shows it.
     pub(crate) async fn run(self, tools: Arc<Tools>, shutdown: CancellationToken) -> Result<()> {
-        let Self { broker, sandbox, slots, drain } = self;
+        let Self { broker, sandbox, slots, drain, egress } = self;
         let id = broker.begin_worker(&tools.hostname).await?;
         tracing::info!(worker = %id, slots, "the worker takes work");
-        let worker = Worker::new(broker.clone(), sandbox, worker_config(id, slots, drain, &tools));
-        let outcome = worker.run(shutdown).await;
+        let outcome = match Worker::new(broker.clone(), sandbox, worker_config(id, slots, drain, egress, &tools)) {
+            Ok(worker) => worker.run(shutdown).await,
+            Err(error) => Err(error),
+        };
         broker.end_worker(id).await?;
         Ok(outcome?)
     }

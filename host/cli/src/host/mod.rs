@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use local_worker::LocalWorker;
 pub(crate) use parts::{Parts, Tools, open_broker, start_sandbox, worker_config};
-pub(crate) use plan::{Plan, limits};
+pub(crate) use plan::{Plan, egress, limits};
 
 use crate::data_dir::DataDir;
 use crate::database::Database;
@@ -74,8 +74,8 @@ impl Host {
         host.serve(listener, broker.clone(), tokens);
         host.keep_time(broker.clone());
         if plan.slots > 0 {
-            let Plan { slots, drain, .. } = plan;
-            let worker = LocalWorker { broker, sandbox, slots, drain };
+            let Plan { slots, drain, egress, .. } = plan;
+            let worker = LocalWorker { broker, sandbox, slots, drain, egress };
             host.loops.spawn(worker.run(Arc::new(tools), host.shutdown.clone()));
         }
         Ok(host)
@@ -96,7 +96,7 @@ impl Host {
     fn keep_time(&mut self, broker: LocalBroker) {
         let shutdown = self.shutdown.clone();
         self.loops.spawn(async move {
-            shutdown.run_until_cancelled(broker.keep_time()).await;
+            shutdown.run_until_cancelled(Box::pin(broker.keep_time())).await;
             Ok(())
         });
     }

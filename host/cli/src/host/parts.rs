@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use flow_broker::{Admit, BrokerConfig, LocalBroker, ServiceError};
+use flow_model::egress::Egress;
 use flow_model::ids::JobId;
 use flow_model::port::TenantScope;
 use flow_model::time::{Clock, Entropy};
@@ -127,7 +128,7 @@ fn explain(error: &ServiceError) -> Failure {
 }
 
 /// What a worker of this process is told.
-pub(crate) fn worker_config(id: JobId, slots: u32, drain: Duration, tools: &Tools) -> WorkerConfig {
+pub(crate) fn worker_config(id: JobId, slots: u32, drain: Duration, egress: Egress, tools: &Tools) -> WorkerConfig {
     WorkerConfig {
         id,
         hostname: tools.hostname.clone(),
@@ -136,5 +137,7 @@ pub(crate) fn worker_config(id: JobId, slots: u32, drain: Duration, tools: &Tool
         beat: BEAT,
         drain,
         entropy: Arc::clone(&tools.entropy),
+        clock: Arc::clone(&tools.clock),
+        egress,
     }
 }

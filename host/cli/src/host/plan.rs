@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use flow_model::egress::Egress;
 use flow_model::work::AttemptLimits;
 
 use crate::database::Database;
 use crate::errors::Failure;
 use crate::keys;
 use crate::settings::{
-    ATTEMPT_CPU_SECONDS, ATTEMPT_LOG_KIB, ATTEMPT_MEMORY_MIB, ATTEMPT_SECONDS, DATA_DIR, DRAIN_SECONDS, HostPort,
-    LISTEN, Settings, Slots, WORKERS,
+    ALLOWED_NETWORKS, ATTEMPT_CPU_SECONDS, ATTEMPT_LOG_KIB, ATTEMPT_MEMORY_MIB, ATTEMPT_SECONDS, DATA_DIR,
+    DRAIN_SECONDS, HostPort, LISTEN, Networks, Settings, Slots, WORKERS,
 };
 
 /// What a host is to be.
@@ -27,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) slots: u32,
     /// How long they may go on at shutdown.
     pub(crate) drain: Duration,
+    /// Where requests on behalf of tasks may go.
+    pub(crate) egress: Egress,
     /// What one attempt may spend where its task says nothing else.
     pub(crate) limits: AttemptLimits,
 }
@@ -42,6 +45,7 @@ impl Plan {
             keys: keys::Given::of(settings)?,
             slots,
             drain: Duration::from_secs(settings.get(&DRAIN_SECONDS)?),
+            egress: egress(settings)?,
             limits: limits(settings)?,
         })
     }
@@ -55,9 +59,16 @@ impl Plan {
             keys: keys::Given::default(),
             slots: slots.0,
             drain: Duration::ZERO,
+            egress: Egress::default(),
             limits: AttemptLimits::default(),
         }
     }
+}
+
+/// Where requests on behalf of tasks may go.
+pub(crate) fn egress(settings: &Settings) -> Result<Egress, Failure> {
+    let Networks(allowed) = settings.find(&ALLOWED_NETWORKS)?.unwrap_or_default();
+    Ok(Egress { allowed })
 }
 
 /// What one attempt may spend. A worker beside its database needs to say the same as its control plane.

@@ -75,6 +75,7 @@ impl Taken for ForServe {
         &table::DATABASE_CONNECTIONS,
         &table::WORKERS,
         &table::DRAIN_SECONDS,
+        &table::ALLOWED_NETWORKS,
         &table::ATTEMPT_CPU_SECONDS,
         &table::ATTEMPT_SECONDS,
         &table::ATTEMPT_MEMORY_MIB,
@@ -98,6 +99,7 @@ impl Taken for ForWorker {
         &table::CONCURRENCY,
         &table::DATA_DIR,
         &table::DRAIN_SECONDS,
+        &table::ALLOWED_NETWORKS,
         &table::ATTEMPT_CPU_SECONDS,
         &table::ATTEMPT_SECONDS,
         &table::ATTEMPT_MEMORY_MIB,
@@ -114,6 +116,23 @@ pub(crate) struct ForDemo;
 
 impl Taken for ForDemo {
     const SETTINGS: &'static [&'static Setting] = &[&table::WORKERS, &table::LOG, &table::LOG_FORMAT];
+}
+
+/// `test`
+#[derive(Debug)]
+pub(crate) struct ForTest;
+
+impl Taken for ForTest {
+    const SETTINGS: &'static [&'static Setting] = &[
+        &table::CONCURRENCY,
+        &table::ALLOWED_NETWORKS,
+        &table::ATTEMPT_CPU_SECONDS,
+        &table::ATTEMPT_SECONDS,
+        &table::ATTEMPT_MEMORY_MIB,
+        &table::ATTEMPT_LOG_KIB,
+        &table::LOG,
+        &table::LOG_FORMAT,
+    ];
 }
 
 /// `db`

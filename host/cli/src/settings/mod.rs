@@ -9,9 +9,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-pub(crate) use flags::{Flags, ForAll, ForDatabase, ForDemo, ForServe, ForWorker};
+pub(crate) use flags::{Flags, ForAll, ForDatabase, ForDemo, ForServe, ForTest, ForWorker};
 pub(crate) use table::*;
-pub(crate) use value::{DatabaseUrl, HostPort, LogFormat, MasterKey, MasterKeys, ServerUrl, Slots};
+pub(crate) use value::{DatabaseUrl, HostPort, LogFormat, MasterKey, MasterKeys, Networks, ServerUrl, Slots};
 
 use crate::errors::Failure;
 

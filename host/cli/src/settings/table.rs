@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
 
-use super::value::{DatabaseUrl, HostPort, LogFormat, MasterKey, MasterKeys, ServerUrl, Slots};
+use super::value::{DatabaseUrl, HostPort, LogFormat, MasterKey, MasterKeys, Networks, ServerUrl, Slots};
 
 /// One setting.
 pub(crate) struct Setting {
@@ -164,6 +164,18 @@ pub(crate) const DRAIN_SECONDS: Setting = Setting {
     masked: false,
 };
 
+/// Networks that are not public and may be asked for tasks that wait for HTTP.
+pub(crate) const ALLOWED_NETWORKS: Setting = Setting {
+    key: "allowed_networks",
+    flag: Some("allowed-networks"),
+    value: "NETWORKS",
+    help: "Private networks that requests on behalf of tasks may go to, besides the public internet",
+    accepts: "networks separated by commas, such as 10.1.0.0/16,fd00:1::/32",
+    default: Default::Unset,
+    fits: fits::<Networks>,
+    masked: false,
+};
+
 /// CPU time of one attempt.
 pub(crate) const ATTEMPT_CPU_SECONDS: Setting = Setting {
     key: "attempt_cpu_seconds",
@@ -281,6 +293,7 @@ pub(crate) const ALL: &[&Setting] = &[
     &WORKERS,
     &CONCURRENCY,
     &DRAIN_SECONDS,
+    &ALLOWED_NETWORKS,
     &SERVER,
     &TOKEN_FILE,
     &ATTEMPT_CPU_SECONDS,

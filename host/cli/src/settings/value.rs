@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
+use flow_model::egress::Network;
+
 /// A text is not of the shape that a setting needs; the setting itself knows what to say.
 #[derive(Debug)]
 pub(crate) struct Misfit;
@@ -112,6 +114,21 @@ impl FromStr for MasterKeys {
 
     fn from_str(text: &str) -> Result<Self, Misfit> {
         text.split(',').map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Blocks of addresses, separated by commas.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Networks(pub(crate) Vec<Network>);
+
+impl FromStr for Networks {
+    type Err = Misfit;
+
+    fn from_str(text: &str) -> Result<Self, Misfit> {
+        text.split(',')
+            .map(|network| network.trim().parse::<Network>().map_err(|_| Misfit))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 

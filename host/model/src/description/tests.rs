@@ -64,7 +64,10 @@ fn every_mistake_is_named() {
             dag(&json!({"tasks": [task("a/b", &json!({}))]})),
             r#"DAG "d", task "a/b": task id "a/b" is not valid: use 1 to 250 of the characters A-Z a-z 0-9 _ . -, and not only dots"#,
         ),
-        (dag(&json!({"tasks": [{"task_id": "t"}]})), r#"DAG "d", task "t": missing field `function`"#),
+        (
+            dag(&json!({"tasks": [{"task_id": "t"}]})),
+            r#"DAG "d": task "t": its function is not valid: use 1 to 250 bytes without control characters"#,
+        ),
         (dag(&json!({"tasks": [{"function": "f"}]})), r#"DAG "d", task number 1: missing field `task_id`"#),
         (json!([{"tasks": []}]), "DAG number 1: missing field `dag_id`"),
         (json!([7]), "DAG number 1: invalid type: integer `7`, expected struct DagSpec"),
@@ -138,4 +141,56 @@ fn what_is_not_json_is_refused() {
         refused.0,
         "the description of the module's DAGs is not a JSON array: expected ident at line 1 column 2"
     );
+}
+
+#[test]
+fn what_follows_from_runs_and_tasks_is_checked() {
+    for (dags, expected) in [
+        (
+            dag(&json!({"max_active_runs": 0})),
+            r#"DAG "d": its max_active_runs is 0, so that nothing of it would ever run; use at least 1"#,
+        ),
+        (
+            dag(&json!({"groups": [{"group_id": "g", "max_active_tis": 0}]})),
+            r#"DAG "d": group "g": its max_active_tis is 0, so that nothing of it would ever run; use at least 1"#,
+        ),
+        (
+            with_task(&json!({"pool_slots": 0})),
+            r#"DAG "d": task "t": its pool_slots is 0, so that nothing of it would ever run; use at least 1"#,
+        ),
+        (dag(&json!({"dagrun_timeout_ms": 0})), r#"DAG "d": its dagrun_timeout_ms is 0; leave it out for none"#),
+        (
+            dag(&json!({"callbacks": [{"on": "on_retry", "function": "f"}]})),
+            r#"DAG "d": it has a callback after on_retry; use one of: on_success, on_failure"#,
+        ),
+        (
+            with_task(&json!({"callbacks": [{"on": "deadline_missed", "function": "f"}]})),
+            "DAG \"d\": task \"t\": it has a callback after deadline_missed; use one of: on_execute, on_success, on_failure, \
+             on_retry, on_skipped",
+        ),
+        (
+            with_task(&json!({"callbacks": [{"on": "on_failure", "function": ""}]})),
+            "DAG \"d\": task \"t\": the function of a callback is not valid: use 1 to 250 bytes without control characters",
+        ),
+        (
+            dag(&json!({"deadlines": [
+                {"reference": {"average_runtime": {"max_runs": 2, "min_runs": 3}}, "interval_ms": 1},
+            ]})),
+            "DAG \"d\": a deadline looks at no runs, or at fewer than it needs; use max_runs of at least 1 and of at least \
+             min_runs",
+        ),
+        (
+            dag(&json!({"display_name": "a\nb"})),
+            r#"DAG "d": its display_name is not valid: use 1 to 250 bytes without control characters"#,
+        ),
+        (
+            dag(
+                &json!({"schedule": {"interval": {"every_ms": 1000}}, "params": {"n": {"schema": {"type": "integer"}}}}),
+            ),
+            "DAG \"d\": param \"n\": its default does not fit: null is not of type \"integer\"; a DAG with a schedule needs \
+             defaults that fit: {\"type\":\"integer\"}",
+        ),
+    ] {
+        assert_eq!(refusal(&dags), expected);
+    }
 }

@@ -5,7 +5,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::dag_versions::DagVersion;
 use super::{Change, Dates, JsonText};
-use crate::ids::{DagId, RunId};
+use crate::ids::{DagId, PartitionKey, RunId};
 use crate::run::{RunType, TriggeredBy};
 use crate::state::RunState;
 use crate::time::Millis;
@@ -54,8 +54,8 @@ pub struct DagRun {
     pub dag_versions: Vec<DagVersion>,
     /// That version's version of its module.
     pub bundle_version: Option<String>,
-    /// Always null: data is not partitioned.
-    pub partition_key: Option<String>,
+    /// The part of its DAG's assets that it is for.
+    pub partition_key: Option<PartitionKey>,
 }
 
 /// Which runs are asked for. All conditions hold at once.
@@ -77,6 +77,14 @@ pub struct DagRunFilter {
     pub triggering_user_name_pattern: Option<String>,
     /// Of DAG versions with one of these numbers.
     pub dag_version: Vec<u32>,
+    /// Of these DAGs; only a body can say so.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub dag_ids: Vec<DagId>,
+    /// With these ids; only a body can say so.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub run_ids: Vec<RunId>,
     /// With these dates; their parameters are read by themselves.
     #[serde(skip)]
     #[param(ignore)]
@@ -109,9 +117,9 @@ pub struct TriggerDagRun {
     /// A note for later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Must be null.
+    /// The part of its DAG's assets that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partition_key: Option<String>,
+    pub partition_key: Option<PartitionKey>,
 }
 
 /// Changes to a run.

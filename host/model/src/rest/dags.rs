@@ -1,12 +1,16 @@
 //! `/api/v2/dags` and `/api/v2/dagTags`
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::dag_versions::DagVersion;
 use super::tasks::TimeDelta;
+use crate::dag::ParamSpec;
 use crate::ids::{DagId, ModuleName};
+use crate::run::RunType;
 use crate::state::RunState;
 use crate::time::Millis;
 
@@ -16,7 +20,7 @@ use crate::time::Millis;
 pub struct Dag {
     /// Its id.
     pub dag_id: DagId,
-    /// Its display name, which is its id.
+    /// How people see its id.
     pub dag_display_name: String,
     /// Whether its runs wait.
     pub is_paused: bool,
@@ -46,7 +50,7 @@ pub struct Dag {
     pub tags: Vec<DagTag>,
     /// How many of its tasks run at once at most.
     pub max_active_tasks: u32,
-    /// How many of its runs there can be at once; null if any number.
+    /// How many of its runs there can be at once; further ones wait.
     pub max_active_runs: Option<u32>,
     /// After how many failed runs in a row it is paused; 0 for never.
     pub max_consecutive_failed_dag_runs: u32,
@@ -62,7 +66,7 @@ pub struct Dag {
     pub next_dagrun_data_interval_end: Option<Millis>,
     /// When its next scheduled run is due.
     pub next_dagrun_run_after: Option<Millis>,
-    /// Always empty: the tenant owns it.
+    /// Who answers for its tasks.
     pub owners: Vec<String>,
 }
 
@@ -73,33 +77,39 @@ pub struct DagTag {
     pub name: String,
     /// The DAG.
     pub dag_id: DagId,
-    /// The DAG's display name, which is its id.
+    /// How people see the DAG's id.
     pub dag_display_name: String,
 }
 
 /// A DAG with everything that is known of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "they are Airflow's members")]
 pub struct DagDetails {
     /// What lists show of it.
     #[serde(flatten)]
     pub dag: Dag,
     /// Whether runs missed while nothing ran are made up for.
     pub catchup: bool,
-    /// Always null: runs may take any time.
+    /// How long a run may take; null if it may take any time.
     pub dag_run_timeout: Option<TimeDelta>,
     /// Always null: no asset triggers it.
     pub asset_expression: Option<Value>,
-    /// Always null.
+    /// What it does, in Markdown.
     pub doc_md: Option<String>,
     /// No scheduled run is for an earlier instant.
     pub start_date: Option<Millis>,
     /// No scheduled run is for a later instant.
     pub end_date: Option<Millis>,
-    /// Always null: the host's default holds.
+    /// Whether it is paused when it first appears.
     pub is_paused_upon_creation: Option<bool>,
-    /// Always empty: a run's configuration is free.
-    #[schema(value_type = Object)]
-    pub params: Map<String, Value>,
+    /// What a run can be given, by name: the value where a run gives none, what it is for, and what is accepted.
+    pub params: BTreeMap<String, ParamSpec>,
+    /// Whether the first task that fails ends a run.
+    pub fail_fast: bool,
+    /// The kinds of run there may be; all of them if empty.
+    pub allowed_run_types: Vec<RunType>,
+    /// Whether clearing takes a run to the latest version, where the request does not say.
+    pub rerun_with_latest_version: bool,
     /// Always false: there are no templates.
     pub render_template_as_native_obj: bool,
     /// Always null.
@@ -122,6 +132,19 @@ pub struct DagDetails {
     pub latest_dag_version: Option<DagVersion>,
 }
 
+/// A run that a DAG's schedule will make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NextDagRun {
+    /// What it stands for.
+    pub logical_date: Millis,
+    /// Where its data begins.
+    pub data_interval_start: Millis,
+    /// Where its data ends.
+    pub data_interval_end: Millis,
+    /// When it is due.
+    pub run_after: Millis,
+}
+
 /// Changes to a DAG.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -136,13 +159,15 @@ pub struct DagPatch {
 pub struct DagFilter {
     /// With an id that matches this SQL `LIKE` pattern.
     pub dag_id_pattern: Option<String>,
-    /// With a display name, which is its id, that matches this SQL `LIKE` pattern.
+    /// With a display name that matches this SQL `LIKE` pattern.
     pub dag_display_name_pattern: Option<String>,
     /// With these labels.
     pub tags: Vec<String>,
     /// Whether one of `tags` is enough, as it is unless said otherwise.
     #[param(inline)]
     pub tags_match_mode: TagsMatch,
+    /// With one of these owners.
+    pub owners: Vec<String>,
     /// Only those whose module still describes them, unless it is `false`.
     #[param(default = true)]
     pub exclude_stale: bool,
@@ -167,6 +192,7 @@ impl Default for DagFilter {
             dag_display_name_pattern: None,
             tags: Vec::new(),
             tags_match_mode: TagsMatch::Any,
+            owners: Vec::new(),
             exclude_stale: true,
             paused: None,
             has_import_errors: None,

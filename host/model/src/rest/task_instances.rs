@@ -42,13 +42,13 @@ pub struct TaskTry {
     pub hostname: Option<String>,
     /// Always null: guests run as no user.
     pub unixname: Option<String>,
-    /// Always `default_pool`.
+    /// The pool whose slots it takes.
     pub pool: String,
-    /// Always 1.
+    /// How many it takes.
     pub pool_slots: u32,
     /// Always `default`.
     pub queue: Option<String>,
-    /// Always 1: tenants take turns.
+    /// How much it matters among those that wait for the same.
     pub priority_weight: Option<i64>,
     /// Always null: every task is a function of its module.
     pub operator: Option<String>,
@@ -88,7 +88,7 @@ pub struct TaskInstance {
     pub run_after: Millis,
     /// What people noted about it.
     pub note: Option<String>,
-    /// Always null.
+    /// How a mapped instance is called, if it has a name of its own.
     pub rendered_map_index: Option<String>,
     /// Always empty: there are no templates.
     #[schema(value_type = Object)]
@@ -101,6 +101,15 @@ pub struct TaskInstance {
     pub triggerer_job: Option<Map<String, Value>>,
     /// How far it says it has come, from 0 to 1.
     pub progress: Option<f64>,
+}
+
+/// Something that a task instance waits for before it can begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaskDependency {
+    /// What kind of condition it is.
+    pub name: String,
+    /// What is missing, and what to do if there is something to do.
+    pub reason: String,
 }
 
 /// Which task instances are asked for. All conditions hold at once.
@@ -125,6 +134,18 @@ pub struct TaskInstanceFilter {
     pub try_number: Vec<u32>,
     /// Of DAG versions with one of these numbers.
     pub version_number: Vec<u32>,
+    /// Of these DAGs; only a body can say so.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub dag_ids: Vec<DagId>,
+    /// Of runs with these ids; only a body can say so.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub run_ids: Vec<RunId>,
+    /// Of tasks with these ids; only a body can say so.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub task_ids: Vec<TaskId>,
     /// With these dates; their parameters are read by themselves.
     #[serde(skip)]
     #[param(ignore)]

@@ -1,11 +1,12 @@
 //! `/api/v2/dags/{dag_id}/tasks`
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::dag::{ParamSpec, WeightRule};
 use crate::ids::{ModuleName, TaskId};
 use crate::time::Millis;
 use crate::trigger_rule::TriggerRule;
@@ -17,9 +18,9 @@ use crate::uses::Uses;
 pub struct Task {
     /// Its id, unique within its DAG.
     pub task_id: TaskId,
-    /// Its display name, which is its id.
+    /// How people see its id.
     pub task_display_name: String,
-    /// Always null: the tenant owns it.
+    /// Who answers for it.
     pub owner: Option<String>,
     /// The DAG's start date.
     pub start_date: Option<Millis>,
@@ -27,28 +28,28 @@ pub struct Task {
     pub end_date: Option<Millis>,
     /// When it may run, by the states of its direct upstream tasks.
     pub trigger_rule: TriggerRule,
-    /// Always false.
+    /// Whether it waits for its own success or skip in the run before.
     pub depends_on_past: bool,
-    /// Always false.
+    /// Whether it also waits for its direct downstream tasks in the run before.
     pub wait_for_downstream: bool,
     /// How many more tries there are after the first one failed.
     pub retries: u32,
     /// Always `default`.
     pub queue: Option<String>,
-    /// Always `default_pool`.
+    /// Whose slots it takes.
     pub pool: String,
-    /// Always 1.
+    /// How many slots it takes.
     pub pool_slots: u32,
     /// How long one try may take; null if the tenant's limit holds.
     pub execution_timeout: Option<TimeDelta>,
     /// The pause before another try.
     pub retry_delay: TimeDelta,
-    /// Always 0: the pause stays the same.
+    /// What the pause is multiplied by for each further try; 0 and 1 leave it as it is.
     pub retry_exponential_backoff: f64,
-    /// Always 1: tenants take turns.
-    pub priority_weight: u32,
-    /// Always null.
-    pub weight_rule: Option<String>,
+    /// How much it matters among those that wait for the same slots.
+    pub priority_weight: i32,
+    /// How the weights of other tasks add to it.
+    pub weight_rule: Option<WeightRule>,
     /// Always null.
     pub ui_color: Option<String>,
     /// Always null.
@@ -59,18 +60,17 @@ pub struct Task {
     pub upstream_task_ids: Vec<TaskId>,
     /// The tasks that wait for it directly.
     pub downstream_task_ids: Vec<TaskId>,
-    /// Always null.
+    /// What it does, in Markdown.
     pub doc_md: Option<String>,
-    /// Which of the module's functions runs it.
+    /// Which of the module's functions runs it, or what the host does in its place.
     pub operator_name: Option<String>,
-    /// Always empty.
-    #[schema(value_type = Object)]
-    pub params: Map<String, Value>,
+    /// What its run can be given, by name: those of the DAG.
+    pub params: BTreeMap<String, ParamSpec>,
     /// The module and its function.
     pub class_ref: ClassRef,
-    /// Always false.
+    /// Whether it has an instance for each of several elements.
     pub is_mapped: bool,
-    /// Always false: it updates no assets.
+    /// Whether its success updates assets.
     pub has_outlets: bool,
     /// Always empty.
     pub extra_links: Vec<String>,

@@ -81,6 +81,8 @@ pub struct TenantUsage {
     pub variables: u64,
     /// Connections.
     pub connections: u64,
+    /// Pools, the default pool included.
+    pub pools: u64,
     /// Members.
     pub users: u64,
     /// Tokens that are neither expired nor revoked.

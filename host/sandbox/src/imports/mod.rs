@@ -1,5 +1,6 @@
 //! The host's side of `wit/`, one file per interface: arguments are parsed and measured here, then brokered.
 
+mod assets;
 mod connections;
 mod log;
 mod reply;
@@ -10,6 +11,7 @@ mod variables;
 mod xcom;
 
 use flow_model::call::limit;
+use flow_model::time::Millis;
 
 use crate::bindings::imports::types::{Error, Host};
 use crate::guest::Guest;
@@ -38,4 +40,9 @@ fn check_json(what: &str, text: &str) -> Result<serde_json::Value, Error> {
 fn check_object(what: &str, text: &str) -> Result<(), Error> {
     let is_object = check_json(what, text)?.is_object();
     if is_object { Ok(()) } else { Err(Error::Invalid(format!("{what} must be a JSON object"))) }
+}
+
+/// Refuses an instant that JSON cannot carry to the broker.
+fn check_instant(what: &str, instant: Millis) -> Result<(), Error> {
+    if instant.is_dated() { Ok(()) } else { Err(Error::Invalid(format!("{what} must be in the years 1 to 9999"))) }
 }

@@ -5,7 +5,7 @@ use flow_model::ids::RunId;
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 
-use super::{at_most, check_object};
+use super::{at_most, check_instant, check_object};
 use crate::bindings::imports::runs::{Host, RunState as WitRunState};
 use crate::bindings::imports::types::Error;
 use crate::guest::Guest;
@@ -24,7 +24,9 @@ impl Host for Guest {
             check_object("conf", conf)?;
         }
         let run_id = run_id.map(|id| id.parse::<RunId>()).transpose()?;
-        self.ask(Call::RunTrigger { dag, conf, logical_date: logical_date.map(Millis), run_id }).await
+        let logical_date = logical_date.map(Millis);
+        logical_date.into_iter().try_for_each(|date| check_instant("logical-date", date))?;
+        self.ask(Call::RunTrigger { dag, conf, logical_date, run_id }).await
     }
 
     async fn state(&mut self, dag: String, run_id: String) -> Result<WitRunState, Error> {

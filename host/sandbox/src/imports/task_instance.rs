@@ -19,4 +19,8 @@ impl Host for Guest {
     async fn is_cancelled(&mut self) -> bool {
         self.leash.cancelled()
     }
+
+    async fn set_map_label(&mut self, label: String) {
+        self.map_label.set(&label);
+    }
 }

@@ -22,4 +22,16 @@ impl Host for Guest {
     async fn pull_all(&mut self, task: String, key: String) -> Result<String, Error> {
         self.ask(Call::XcomPullAll { task: task.parse()?, key: key.parse()? }).await
     }
+
+    async fn pull_from(
+        &mut self,
+        dag: String,
+        run_id: String,
+        task: String,
+        key: String,
+        map_index: Option<u32>,
+    ) -> Result<String, Error> {
+        let (dag, run_id, task, key) = (dag.parse()?, run_id.parse()?, task.parse()?, key.parse()?);
+        self.ask(Call::XcomPullFrom { dag, run_id, task, key, map_index }).await
+    }
 }

@@ -19,8 +19,8 @@ fn reader(text: &'static str) -> Wat {
             (then (i32.store8 (i32.const 300) (i32.const 101))
                 (i32.store8 (i32.const 301) (i32.add (i32.const 48) (i32.load8_u (i32.const 204)))))
             (else (i32.store16 (i32.const 300) (i32.const 0x6b6f))))
-        (i32.store8 (i32.const 68) (i32.const 1))
-        (i32.store (i32.const 72) (i32.const 300)) (i32.store (i32.const 76) (i32.const 2))
+        (i32.store8 (i32.const 72) (i32.const 1))
+        (i32.store (i32.const 80) (i32.const 300)) (i32.store (i32.const 84) (i32.const 2))
         (i32.const 64)"
     );
     Wat {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use flow_model::time::Millis;
-use flow_model::work::{AttemptEnd, Job};
+use flow_model::timetable::Restriction;
+use flow_model::work::{AttemptEnd, Job, TimetableQuery};
 
 use crate::support::guests::{Wat, example};
-use crate::support::stage::{Stage, attempt, task};
+use crate::support::stage::{Stage, attempt, failure, task};
 
 /// Imports of everything that could differ from one parse to the next.
 const SOURCES: &str = r#"
@@ -50,8 +51,8 @@ fn oracle(rest: &'static str) -> Wat {
         "{COLLECT} (i32.store (i32.const 68) (i32.const 1024)) (i32.store (i32.const 72) (i32.const 80)) (i32.const 64)"
     );
     let run = format!(
-        "{COLLECT} (i32.store8 (i32.const 68) (i32.const 1)) (i32.store (i32.const 72) (i32.const 1024)) \
-         (i32.store (i32.const 76) (i32.const 80)) (i32.const 64)"
+        "{COLLECT} (i32.store8 (i32.const 72) (i32.const 1)) (i32.store (i32.const 80) (i32.const 1024)) \
+         (i32.store (i32.const 84) (i32.const 80)) (i32.const 64)"
     );
     Wat {
         imports: SOURCES,
@@ -65,12 +66,9 @@ fn oracle(rest: &'static str) -> Wat {
 
 async fn parse(stage: &Stage, guest: &Wat, now: Millis) -> String {
     let module = stage.module(guest.component()).await;
-    match stage.run(attempt(module, Job::Parse { now }, &Arc::default())).await.end {
-        AttemptEnd::Parsed { dags } => dags,
-        end @ (AttemptEnd::Success { .. } | AttemptEnd::Skipped { .. } | AttemptEnd::Failed(_)) => {
-            panic!("it does not parse: {end:?}")
-        }
-    }
+    let end = stage.run(attempt(module, Job::Parse { now }, &Arc::default())).await.end;
+    let AttemptEnd::Parsed { dags } = end else { panic!("it does not parse: {end:?}") };
+    dags
 }
 
 #[tokio::test]
@@ -82,6 +80,36 @@ async fn two_parses_of_one_module_on_two_hosts_see_the_same() {
     assert_eq!((&first[..64], first[64..] == later[64..]), (&later[..64], false), "only the wall clock differs");
     let other = parse(&Stage::new(), &oracle("(func $other)"), Millis(1_000)).await;
     assert_ne!(first[..48], other[..48], "another module draws other numbers");
+}
+
+#[tokio::test]
+async fn a_timetable_sees_the_same_as_long_as_it_is_asked_the_same() {
+    let next = format!(
+        "(func (export \"flow:host/timetables@0.1.0#next\")
+            (param i32 i32 i32 i32 i32 i64 i64 i32 i64 i32 i64 i32) (result i32)
+            {COLLECT} (i32.store8 (i32.const 64) (i32.const 1))
+            (i32.store (i32.const 72) (i32.const 1024)) (i32.store (i32.const 76) (i32.const 80)) (i32.const 64))"
+    );
+    let wit = (WIT.0, &*format!("{} export timetables;", WIT.1).leak());
+    let guest = Wat { wit, ..oracle(next.leak()) };
+    let ask = async |now| {
+        let query = TimetableQuery {
+            timetable: "lunar".into(),
+            params: "null".into(),
+            last: None,
+            restriction: Restriction { earliest: None, latest: None, catchup: false },
+            now,
+        };
+        let stage = Stage::new();
+        let module = stage.module(guest.component()).await;
+        let report = stage.run(attempt(module, Job::Timetable(query), &Arc::default())).await;
+        failure(&report).message.clone()
+    };
+    let first = ask(Millis(1_000)).await;
+    assert_eq!(first.len(), 80);
+    assert_eq!(first, ask(Millis(1_000)).await);
+    let later = ask(Millis(9_000)).await;
+    assert_eq!((&first[..64], first[64..] == later[64..]), (&later[..64], false), "only the wall clock differs");
 }
 
 #[tokio::test]

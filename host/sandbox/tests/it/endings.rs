@@ -157,8 +157,8 @@ const SINK: &str = "(func $sink (param $sp i32) (result i32) (call $sink_at (loc
             (call $sink_at (i32.sub (local.get $sp) (i32.const 128)) (i32.add (local.get $depth) (i32.const 1)))))";
 const UNKNOWN_CASE: &str = "(i32.store8 (i32.const 64) (i32.const 9)) (i32.const 64)";
 /// `success(some("{"))`
-const NOT_JSON: &str = "(i32.store8 (i32.const 72) (i32.const 1)) (i32.store8 (i32.const 100) (i32.const 123)) \
-    (i32.store (i32.const 76) (i32.const 100)) (i32.store (i32.const 80) (i32.const 1)) (i32.const 64)";
+const NOT_JSON: &str = "(i32.store8 (i32.const 80) (i32.const 1)) (i32.store8 (i32.const 100) (i32.const 123)) \
+    (i32.store (i32.const 84) (i32.const 100)) (i32.store (i32.const 88) (i32.const 1)) (i32.const 64)";
 
 /// A guest that logs the text at `address length`. At 60 there are bytes that are not UTF-8.
 fn log_call(text: &'static str) -> Wat {

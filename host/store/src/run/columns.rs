@@ -1,6 +1,5 @@
 //! A run's columns, and what they mean.
 
-use flow_model::advance::Tally;
 use flow_model::run::{RunType, TriggeredBy};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
@@ -30,13 +29,16 @@ pub(super) struct Columns {
     end_date: Option<i64>,
     triggered_by: String,
     triggering_user: Option<String>,
-    unfinished: i64,
-    failed_leaves: i64,
+    timeout_at: Option<i64>,
+    tally: String,
+    held: bool,
 }
 
-impl From<&RunRow> for Columns {
-    fn from(row: &RunRow) -> Self {
-        Self {
+impl TryFrom<&RunRow> for Columns {
+    type Error = StoreError;
+
+    fn try_from(row: &RunRow) -> Result<Self, StoreError> {
+        Ok(Self {
             run_key: row.key.to_string(),
             tenant: row.tenant.to_string(),
             dag_id: row.dag_id.to_string(),
@@ -53,9 +55,10 @@ impl From<&RunRow> for Columns {
             end_date: row.end_date.map(|at| at.0),
             triggered_by: row.triggered_by.to_string(),
             triggering_user: row.triggering_user.clone(),
-            unfinished: row.tally.unfinished.into(),
-            failed_leaves: row.tally.failed_leaves.into(),
-        }
+            timeout_at: row.timeout_at.map(|at| at.0),
+            tally: column::to_json(&row.tally)?,
+            held: row.held,
+        })
     }
 }
 
@@ -71,10 +74,9 @@ impl TryFrom<Columns> for RunRow {
             run_id: column::text("dag_run.run_id", &row.run_id)?,
             version: column::text("dag_run.version", &row.version)?,
             state: column::named("dag_run.state", &row.state, RunState::from_name)?,
-            tally: Tally {
-                unfinished: column::count("dag_run.unfinished", row.unfinished)?,
-                failed_leaves: column::count("dag_run.failed_leaves", row.failed_leaves)?,
-            },
+            tally: column::json("dag_run.tally", &row.tally)?,
+            timeout_at: column::instant(row.timeout_at),
+            held: row.held,
             run_type: column::named("dag_run.run_type", &row.run_type, RunType::from_name)?,
             logical_date: column::instant(row.logical_date),
             interval: interval.map(|(start, end)| DataInterval { start: Millis(start), end: Millis(end) }),

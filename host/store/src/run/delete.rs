@@ -25,17 +25,37 @@ macro_rules! delete_from {
 }
 
 /// What belongs to a run, in the order in which it goes; the run itself is the last.
-const DELETES: [Batch; 7] = [
+const DELETES: [Batch; 16] = [
+    delete_from!("lane", "run_key"),
     delete_from!("xcom", "run_key"),
     delete_from!("task_state", "run_key"),
     delete_from!("log_chunk", "owner"),
     delete_from!("task_try", "run_key"),
+    delete_from!("human_input", "run_key"),
     delete_from!("task_instance", "run_key"),
+    delete_from!("expansion", "run_key"),
+    delete_from!("deadline", "run_key"),
+    batch!(
+        "DELETE FROM work WHERE tenant = $2 AND kind = 'callback' AND payload IN (SELECT c.id FROM callback AS c \
+         WHERE c.tenant = $2 AND c.run_key IN (SELECT r.run_key FROM ",
+        rows(run_key text),
+        "))"
+    ),
+    batch!(
+        "DELETE FROM log_chunk WHERE tenant = $2 AND owner IN (SELECT 'callback:' || c.id FROM callback AS c \
+         WHERE c.tenant = $2 AND c.run_key IN (SELECT r.run_key FROM ",
+        rows(run_key text),
+        "))"
+    ),
+    delete_from!("callback", "run_key"),
+    delete_from!("asset_emission", "run_key"),
+    delete_from!("dag_run_asset_event", "run_key"),
     delete_from!("dag_run_conf", "run_key"),
     delete_from!("dag_run", "run_key"),
 ];
 
-/// Deletes runs with their task instances, tries, values, state and logs. None of them is running, so none has work.
+/// Deletes runs with their task instances, tries, questions, values, state, callbacks and logs. None of them is running, so that only
+/// callbacks can have work.
 pub async fn delete(db: &mut Session, tenant: &TenantId, runs: &[RunKey]) -> Result<(), StoreError> {
     let part: Vec<_> = runs.iter().map(|&run_key| KeyColumn { run_key }).collect();
     let rows = column::rows(&part)?;

@@ -5,7 +5,10 @@ use flow_model::state::RunState;
 use flow_model::time::Millis;
 use flow_model::timetable::DataInterval;
 
+use super::RunRow;
+use super::columns::Columns;
 use crate::column;
+use crate::dialect::Batch;
 use crate::error::StoreError;
 use crate::pool::Session;
 
@@ -90,4 +93,72 @@ pub async fn of_attempt(
     });
     let Some((run, version)) = found else { return Ok(None) };
     Ok(Some((column::text("dag_run.run_key", &run)?, column::text("dag_run.version", &version)?)))
+}
+
+const PREVIOUS: &str = columns_of_run!(
+    "WHERE tenant = $1 AND dag_id = $2 AND logical_date < $3 AND (NOT $4 OR run_type IN ('scheduled', 'backfill')) \
+     ORDER BY logical_date DESC LIMIT 1"
+);
+
+/// The run of the DAG before this logical date; of those that a schedule made, if `scheduled`.
+pub async fn previous(
+    db: &mut Session,
+    (tenant, dag): (&TenantId, &DagId),
+    before: Millis,
+    scheduled: bool,
+) -> Result<Option<RunRow>, StoreError> {
+    let loaded: Option<Columns> = on!(db, c => sqlx::query_as(PREVIOUS)
+        .bind(tenant.as_str()).bind(dag.as_str()).bind(before.0).bind(scheduled).fetch_optional(&mut *c).await)?;
+    loaded.map(RunRow::try_from).transpose()
+}
+
+const HELD: &str = "SELECT DISTINCT tenant, dag_id FROM dag_run WHERE held LIMIT $1";
+
+/// DAGs of all tenants that have runs in which something waits for another run.
+pub async fn dags_held(db: &mut Session, limit: u32) -> Result<Vec<(TenantId, DagId)>, StoreError> {
+    let found: Vec<(String, String)> =
+        on!(db, c => sqlx::query_as(HELD).bind(i64::from(limit)).fetch_all(&mut *c).await)?;
+    found
+        .iter()
+        .map(|(tenant, dag)| Ok((column::text("dag_run.tenant", tenant)?, column::text("dag_run.dag_id", dag)?)))
+        .collect()
+}
+
+const LOCK_HELD: Batch =
+    locking!(columns_of_run!("WHERE tenant = $1 AND dag_id = $2 AND held ORDER BY run_key LIMIT $3"));
+
+/// Locks the oldest runs of a DAG in which something waits for another run.
+pub async fn lock_held(
+    db: &mut Session,
+    tenant: &TenantId,
+    dag: &DagId,
+    limit: u32,
+) -> Result<Vec<RunRow>, StoreError> {
+    let text = db.text(LOCK_HELD);
+    let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text)
+        .bind(tenant.as_str()).bind(dag.as_str()).bind(i64::from(limit)).fetch_all(&mut *c).await)?;
+    loaded.into_iter().map(RunRow::try_from).collect()
+}
+
+const NEXT_TIMEOUT: &str = "SELECT MIN(timeout_at) FROM dag_run WHERE timeout_at IS NOT NULL AND state = 'running'";
+
+/// When the next run has taken longer than it may.
+pub async fn next_timeout(db: &mut Session) -> Result<Option<Millis>, StoreError> {
+    let at: Option<i64> = on!(db, c => sqlx::query_scalar(NEXT_TIMEOUT).fetch_one(&mut *c).await)?;
+    Ok(column::instant(at))
+}
+
+const LOCK_TIMED_OUT: Batch = locking!(
+    columns_of_run!(
+        "WHERE timeout_at IS NOT NULL AND timeout_at <= $1 AND state = 'running' ORDER BY run_key LIMIT $2"
+    ),
+    skip
+);
+
+/// Locks runs that have taken longer than they may.
+pub async fn lock_timed_out(db: &mut Session, now: Millis, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+    let text = db.text(LOCK_TIMED_OUT);
+    let loaded: Vec<Columns> =
+        on!(db, c => sqlx::query_as(text).bind(now.0).bind(i64::from(limit)).fetch_all(&mut *c).await)?;
+    loaded.into_iter().map(RunRow::try_from).collect()
 }

@@ -30,6 +30,7 @@ struct Columns {
     triggered_by: String,
     triggering_user: Option<String>,
     note: Option<String>,
+    partition_key: Option<String>,
     conf: Option<String>,
     #[sqlx(flatten)]
     version: VersionColumns,
@@ -61,7 +62,7 @@ impl TryFrom<Columns> for DagRun {
             note: row.note,
             bundle_version: Some(version.bundle_version.clone()),
             dag_versions: vec![version],
-            partition_key: None,
+            partition_key: column::optional("dag_run.partition_key", row.partition_key.as_deref())?,
         })
     }
 }
@@ -82,7 +83,7 @@ macro_rules! columns {
         with_version!(concat!(
             "SELECT r.dag_id, r.run_id, r.state, r.run_type, r.logical_date, r.data_interval_start, ",
             "r.data_interval_end, r.run_after, r.queued_at, r.start_date, r.end_date, r.triggered_by, ",
-            "r.triggering_user, r.note, ",
+            "r.triggering_user, r.note, r.partition_key, ",
             $conf,
             " AS conf,"
         ))
@@ -126,6 +127,8 @@ pub async fn list(
 ) -> Result<Page<DagRun>, StoreError> {
     let runs = in_scope(Selection::of(RUNS, tenant), scope)
         .and("r.state IN (?)", filter.state.iter().map(|state| state.as_str()))
+        .and("r.dag_id IN (?)", filter.dag_ids.iter().map(DagId::as_str))
+        .and("r.run_id IN (?)", filter.run_ids.iter().map(RunId::as_str))
         .and("r.run_type IN (?)", filter.run_type.iter().map(|kind| kind.as_str()))
         .and_like("LOWER(r.run_id) LIKE ? ESCAPE '\\'", filter.run_id_pattern.as_deref())
         .and_like("LOWER(r.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())

@@ -53,7 +53,7 @@ impl TryFrom<VersionColumns> for DagVersion {
 }
 
 const SELECT: &str = with_version!("SELECT");
-const VERSIONS: Source = Source { from: "FROM dag_version AS v", beside: "", whose: "v.tenant = ?" };
+const VERSIONS: Source = Source { from: "FROM dag_version AS v", beside: "", whose: "v.tenant = ? AND v.part IS NULL" };
 const ORDER: Order = Order {
     sorts: &[
         by("id", "v.id"),

@@ -14,12 +14,19 @@ use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
 
 #[derive(sqlx::FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "they are columns of a list")]
 struct Columns {
     dag_id: String,
     module: String,
     module_version: i64,
+    display_name: Option<String>,
     description: Option<String>,
     tags: String,
+    owners: String,
+    max_active_runs: i64,
+    max_active_tasks: Option<i64>,
+    max_failed_runs: i64,
+    limits_tasks: bool,
     schedule: Option<String>,
     is_paused: bool,
     is_stale: bool,
@@ -36,9 +43,11 @@ impl TryFrom<Columns> for Dag {
     fn try_from(row: Columns) -> Result<Self, StoreError> {
         let dag_id: DagId = column::text("dag.dag_id", &row.dag_id)?;
         let tags: Vec<String> = column::json("dag.tags", &row.tags)?;
-        let tag = |name| DagTag { name, dag_id: dag_id.clone(), dag_display_name: row.dag_id.clone() };
+        let shown = row.display_name.unwrap_or(row.dag_id);
+        let tag = |name| DagTag { name, dag_id: dag_id.clone(), dag_display_name: shown.clone() };
+        let active_tasks = row.max_active_tasks.unwrap_or(i64::try_from(MAX_TASKS).unwrap_or(i64::MAX));
         Ok(Self {
-            dag_display_name: row.dag_id.clone(),
+            dag_display_name: shown.clone(),
             tags: tags.into_iter().map(tag).collect(),
             is_paused: row.is_paused,
             is_stale: row.is_stale,
@@ -52,24 +61,24 @@ impl TryFrom<Columns> for Dag {
             description: row.description,
             timetable_summary: row.schedule,
             timetable_description: None,
-            max_active_tasks: u32::try_from(MAX_TASKS).unwrap_or(u32::MAX),
-            max_active_runs: None,
-            max_consecutive_failed_dag_runs: 0,
-            has_task_concurrency_limits: false,
+            max_active_tasks: column::count("dag.max_active_tasks", active_tasks)?,
+            max_active_runs: Some(column::count("dag.max_active_runs", row.max_active_runs)?),
+            max_consecutive_failed_dag_runs: column::count("dag.max_failed_runs", row.max_failed_runs)?,
+            has_task_concurrency_limits: row.limits_tasks,
             has_import_errors: row.has_import_error,
             next_dagrun_logical_date: column::instant(row.next_interval_start),
             next_dagrun_data_interval_start: column::instant(row.next_interval_start),
             next_dagrun_data_interval_end: column::instant(row.next_interval_end),
             next_dagrun_run_after: column::instant(row.next_run_at),
-            owners: Vec::new(),
+            owners: column::json("dag.owners", &row.owners)?,
             dag_id,
         })
     }
 }
 
-const SELECT: &str = "SELECT d.dag_id, d.module, v.module_version, d.description, d.tags, d.schedule, d.is_paused, \
-     d.is_stale, d.parsed_at, d.next_run_at, d.next_interval_start, d.next_interval_end, \
-     e.id IS NOT NULL AS has_import_error";
+const SELECT: &str = "SELECT d.dag_id, d.module, v.module_version, d.display_name, d.description, d.tags, d.owners, \
+     d.max_active_runs, d.max_active_tasks, d.max_failed_runs, d.limits_tasks, d.schedule, d.is_paused, d.is_stale, \
+     d.parsed_at, d.next_run_at, d.next_interval_start, d.next_interval_end, e.id IS NOT NULL AS has_import_error";
 const DAGS: Source = Source {
     from: "FROM dag AS d LEFT JOIN dag_version AS v ON v.id = d.version \
      LEFT JOIN import_error AS e ON e.tenant = d.tenant AND e.module = d.module",
@@ -91,7 +100,7 @@ macro_rules! newest_run {
 const ORDER: Order = Order {
     sorts: &[
         by("dag_id", "d.dag_id"),
-        by("dag_display_name", "d.dag_id"),
+        by("dag_display_name", "COALESCE(d.display_name, d.dag_id)"),
         by_nullable("next_dagrun", "d.next_run_at"),
         by_nullable("next_dagrun_run_after", "d.next_run_at"),
         by_nullable("last_run_state", newest_run!("r.state")),
@@ -100,6 +109,7 @@ const ORDER: Order = Order {
     tie: "d.dag_id",
 };
 
+const OWNED: Batch = elements!("EXISTS (SELECT 1 FROM ", "d.owners", " WHERE element.value IN (?))");
 const TAGGED: Batch = elements!("EXISTS (SELECT 1 FROM ", "d.tags", " WHERE element.value IN (?))");
 
 /// The DAGs that match `filter`, by id unless the page says otherwise.
@@ -109,9 +119,14 @@ pub async fn list(
     filter: &DagFilter,
     page: &PageRequest,
 ) -> Result<Page<Dag>, StoreError> {
+    let (owned, tagged) = (db.text(OWNED), db.text(TAGGED));
     let mut dags = Selection::of(DAGS, tenant)
         .and_like("LOWER(d.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())
-        .and_like("LOWER(d.dag_id) LIKE ? ESCAPE '\\'", filter.dag_display_name_pattern.as_deref())
+        .and_like(
+            "LOWER(COALESCE(d.display_name, d.dag_id)) LIKE ? ESCAPE '\\'",
+            filter.dag_display_name_pattern.as_deref(),
+        )
+        .and(owned, &filter.owners)
         .and_if(filter.exclude_stale, "NOT d.is_stale")
         .and("d.is_paused = ?", filter.paused)
         .and_if(filter.has_import_errors == Some(true), "e.id IS NOT NULL")
@@ -119,7 +134,6 @@ pub async fn list(
         .and(concat!(newest_run!("r.state"), " = ?"), filter.last_dag_run_state.map(RunState::as_str))
         .and("d.module = ?", filter.bundle_name.as_deref())
         .and("CAST(v.module_version AS TEXT) = ?", filter.bundle_version.as_deref());
-    let tagged = db.text(TAGGED);
     dags = match filter.tags_match_mode {
         TagsMatch::Any => dags.and(tagged, &filter.tags),
         TagsMatch::All => filter.tags.iter().fold(dags, |dags, tag| dags.and(tagged, [tag])),

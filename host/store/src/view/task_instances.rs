@@ -1,6 +1,6 @@
 //! Task instances as the API shows them.
 
-use flow_model::ids::{TaskId, TenantId};
+use flow_model::ids::{DagId, RunId, TaskId, TenantId};
 use flow_model::rest::task_instances::{TaskInstance, TaskInstanceFilter, TaskTry};
 use flow_model::rest::{Page, PageRequest, Scope};
 use flow_model::time::Millis;
@@ -16,13 +16,14 @@ use crate::pool::Session;
 use crate::task_instance::TaskKey;
 
 #[derive(sqlx::FromRow)]
-struct Columns {
+pub(super) struct Columns {
     run_key: String,
     task_index: i64,
     logical_date: Option<i64>,
     run_after: i64,
     progress: Option<f64>,
     note: Option<String>,
+    map_label: Option<String>,
     #[sqlx(flatten)]
     last_try: TryColumns,
 }
@@ -38,7 +39,7 @@ impl TryFrom<Columns> for TaskInstance {
             logical_date: column::instant(row.logical_date),
             run_after: Millis(row.run_after),
             note: row.note,
-            rendered_map_index: None,
+            rendered_map_index: row.map_label,
             rendered_fields: Map::new(),
             trigger: None,
             triggerer_job: None,
@@ -47,7 +48,8 @@ impl TryFrom<Columns> for TaskInstance {
     }
 }
 
-const SELECT: &str = with_try!("SELECT p.run_key, p.task_index, r.logical_date, r.run_after, p.progress, p.note,", "p");
+const SELECT: &str =
+    with_try!("SELECT p.run_key, p.task_index, r.logical_date, r.run_after, p.progress, p.note, p.map_label,", "p");
 const TASKS: Source = Source {
     from: "FROM dag_run AS r JOIN task_instance AS p ON p.run_key = r.run_key AND p.tenant = r.tenant",
     beside: "LEFT JOIN dag_version AS v ON v.id = r.version LEFT JOIN job AS j ON j.id = p.worker",
@@ -85,6 +87,9 @@ pub async fn list(
         .and("p.task_id = ?", scope.task.as_ref().map(TaskId::as_str))
         .and("p.state IN (?)", filter.state.iter().map(|state| state.as_str()))
         .and("p.task_id = ?", filter.task_id.as_deref())
+        .and("r.dag_id IN (?)", filter.dag_ids.iter().map(DagId::as_str))
+        .and("r.run_id IN (?)", filter.run_ids.iter().map(RunId::as_str))
+        .and("p.task_id IN (?)", filter.task_ids.iter().map(TaskId::as_str))
         .and_like("LOWER(p.task_id) LIKE ? ESCAPE '\\'", filter.task_display_name_pattern.as_deref())
         .and_like("LOWER(r.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())
         .and_like("LOWER(r.run_id) LIKE ? ESCAPE '\\'", filter.run_id_pattern.as_deref())

@@ -92,15 +92,17 @@ impl TryFrom<TryColumns> for TaskTry {
 /// `$task` is the task instance.
 macro_rules! with_try {
     ($select:literal, $task:literal) => {
-        with_version!(concat!(
-            $select,
+        with_version!(concat!($select, with_try!(@columns $task)))
+    };
+    (@columns $task:literal) => {
+        concat!(
             " r.dag_id, r.run_id, ",
             $task,
             ".task_id, ",
             $task,
             ".max_tries, p.map_index, p.state, p.try_number, p.queued_at, p.start_date, p.end_date, ",
             "j.hostname, p.error_class, p.error_message, p.cpu_us, p.wall_us, p.peak_memory,"
-        ))
+        )
     };
 }
 

@@ -4,7 +4,7 @@ use flow_model::ids::{AttemptId, JobId, TenantId};
 use flow_model::time::Millis;
 use serde::Serialize;
 
-use super::attempt_rows;
+use super::{Columns, WorkRow, attempt_rows};
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
@@ -61,15 +61,15 @@ pub async fn renew(db: &mut Session, attempts: &[AttemptId], until: Millis) -> R
     renewed.iter().map(|attempt| column::text("work.attempt", attempt)).collect()
 }
 
-const EXPIRED: &str =
-    "SELECT attempt, kind FROM work WHERE worker IS NOT NULL AND lease_until <= $1 ORDER BY lease_until LIMIT $2";
+const EXPIRED: &str = "SELECT attempt, tenant, kind, run_key, task_index, map_index, try_number, module, module_version, dag_id, payload, \
+     turn, priority, available_at, worker, lease_until FROM work WHERE worker IS NOT NULL AND lease_until <= $1 \
+     ORDER BY lease_until LIMIT $2";
 
-/// Attempts whose lease has expired, at most `limit`, and whether each parses a module.
-pub async fn expired(db: &mut Session, now: Millis, limit: u32) -> Result<Vec<(AttemptId, bool)>, StoreError> {
+/// Work whose lease has expired, at most `limit`.
+pub async fn expired(db: &mut Session, now: Millis, limit: u32) -> Result<Vec<WorkRow>, StoreError> {
     let limit = i64::from(limit);
-    let found: Vec<(String, String)> =
-        on!(db, c => sqlx::query_as(EXPIRED).bind(now.0).bind(limit).fetch_all(&mut *c).await)?;
-    found.iter().map(|(attempt, kind)| Ok((column::text("work.attempt", attempt)?, kind == "parse"))).collect()
+    let found: Vec<Columns> = on!(db, c => sqlx::query_as(EXPIRED).bind(now.0).bind(limit).fetch_all(&mut *c).await)?;
+    found.into_iter().map(WorkRow::try_from).collect()
 }
 
 const NEXT_EXPIRY: &str = "SELECT MIN(lease_until) FROM work WHERE worker IS NOT NULL";

@@ -1,7 +1,9 @@
 //! Turns: delayed work that becomes claimable, and what waits for its turn.
 
-use flow_model::ids::TenantId;
+use flow_model::ids::{AttemptId, TenantId};
 use flow_model::time::Millis;
+
+use serde::Serialize;
 
 use super::{Columns, WorkRow};
 use crate::column;
@@ -10,8 +12,8 @@ use crate::error::StoreError;
 use crate::pool::Session;
 
 const DUE: &str = "SELECT attempt, tenant, kind, run_key, task_index, map_index, try_number, module, module_version, \
-     turn, available_at, worker, lease_until FROM work WHERE turn IS NULL AND available_at <= $1 \
-     ORDER BY available_at LIMIT $2";
+     dag_id, payload, turn, priority, available_at, worker, lease_until FROM work WHERE turn IS NULL AND kind <> 'wait' \
+     AND available_at <= $1 ORDER BY available_at LIMIT $2";
 
 /// Delayed work that is due, at most `limit`.
 pub async fn due(db: &mut Session, now: Millis, limit: u32) -> Result<Vec<WorkRow>, StoreError> {
@@ -20,8 +22,40 @@ pub async fn due(db: &mut Session, now: Millis, limit: u32) -> Result<Vec<WorkRo
     loaded.into_iter().map(WorkRow::try_from).collect()
 }
 
+const DUE_WAITS: &str = "SELECT attempt, tenant, kind, run_key, task_index, map_index, try_number, module, \
+     module_version, dag_id, payload, turn, priority, available_at, worker, lease_until FROM work WHERE turn IS NULL \
+     AND kind = 'wait' AND available_at <= $1 ORDER BY available_at LIMIT $2";
+
+/// Waits that the host is to look at, at most `limit`.
+pub async fn due_waits(db: &mut Session, now: Millis, limit: u32) -> Result<Vec<WorkRow>, StoreError> {
+    let limit = i64::from(limit);
+    let loaded: Vec<Columns> =
+        on!(db, c => sqlx::query_as(DUE_WAITS).bind(now.0).bind(limit).fetch_all(&mut *c).await)?;
+    loaded.into_iter().map(WorkRow::try_from).collect()
+}
+
+#[derive(Serialize)]
+struct LaterColumns {
+    attempt: AttemptId,
+    available_at: i64,
+}
+
+const POSTPONE: Batch = batch!(
+    "UPDATE work SET available_at = r.available_at, turn = NULL, worker = NULL, lease_until = NULL FROM ",
+    rows(attempt text, available_at bigint),
+    " WHERE work.attempt = r.attempt"
+);
+
+/// Has work looked at again at an instant of its own; whoever held it no longer does.
+pub async fn postpone(db: &mut Session, later: &[(AttemptId, Millis)]) -> Result<(), StoreError> {
+    let part: Vec<_> = later.iter().map(|&(attempt, at)| LaterColumns { attempt, available_at: at.0 }).collect();
+    let (text, rows) = (db.text(POSTPONE), column::rows(&part)?);
+    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}
+
 const GIVE_TURNS: Batch = batch!(
-    "UPDATE work SET turn = r.turn FROM ",
+    "UPDATE work SET turn = r.turn, place = r.turn FROM ",
     rows(attempt text, turn bigint),
     " WHERE work.attempt = r.attempt AND work.turn IS NULL"
 );

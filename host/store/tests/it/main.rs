@@ -1,5 +1,7 @@
 //! The store's functions on both databases, and the two schemas against each other.
 
+mod assets;
+mod lanes;
 mod queue;
 mod rows;
 mod schema;

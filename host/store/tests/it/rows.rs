@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use flow_model::advance::{Node, Skips};
+use flow_model::graph::TaskIndex;
 use flow_model::ids::EntryKey;
 use flow_model::state::{Phase, RunState, TaskStatus, Terminal};
 use flow_model::timetable::DataInterval;
 use flow_model::trigger_rule::UpstreamCounts;
+use flow_model::waiting::Waiting;
 use flow_model::work::{ErrorClass, Usage};
 use flow_store::log::LogChunk;
 use flow_store::run::RunRow;
@@ -18,9 +21,10 @@ use crate::seed::{self, NOW, attempt, new_task, run_key, task_key, tenant, worke
 
 fn every_phase() -> Vec<Phase> {
     let id = attempt(7);
-    let ends = [Terminal::Success, Terminal::Failed, Terminal::Skipped, Terminal::UpstreamFailed];
-    let mut phases = vec![Phase::None, Phase::Queued(id), Phase::Running(id), Phase::UpForRetry(id, NOW)];
-    phases.extend(ends.map(Phase::Ended));
+    let mut phases = vec![Phase::None, Phase::Scheduled, Phase::Queued(id), Phase::Running(id)];
+    phases.extend([Phase::UpForRetry(id, NOW), Phase::UpForReschedule(id, NOW)]);
+    phases.extend([Phase::Deferred(id), Phase::AwaitingInput(id)]);
+    phases.extend(Terminal::ALL.map(Phase::Ended));
     phases
 }
 
@@ -33,9 +37,16 @@ on_both! {
         task_instance::insert(&mut tx, &new).await.expect("they are new");
         let rows: Vec<TaskRow> = keys.iter().zip(&phases).map(|(&key, &phase)| TaskRow {
             key,
-            status: TaskStatus { phase, try_number: 3, losses: 1 },
-            max_tries: 4,
-            seen: UpstreamCounts { success: 1, failed: 2, skipped: 3, upstream_failed: 4 },
+            node: Node {
+                status: TaskStatus { phase, try_number: 3, losses: 1 },
+                seen: UpstreamCounts { success: 1, failed: 2, skipped: 3, ..UpstreamCounts::default() },
+                skips: Some(Skips { tasks: vec![TaskIndex(7)], sweeps: true }),
+                length: Some(5),
+                max_tries: 4,
+            },
+            wait: Some(Waiting::Sensor { first_poke: NOW }),
+            spent_ms: 6,
+            map_label: Some("a ☃".to_owned()),
             queued_at: Some(NOW),
             start_date: Some(NOW.after(Duration::from_secs(1))),
             end_date: None,

@@ -1,6 +1,6 @@
 //! Rows to begin a test with.
 
-use flow_model::advance::Tally;
+use flow_model::advance::{Node, Tally};
 use flow_model::graph::TaskIndex;
 use flow_model::ids::{AttemptId, DagVersionId, JobId, RunKey, TenantId};
 use flow_model::run::{RunType, TriggeredBy};
@@ -41,7 +41,7 @@ pub(crate) fn run(number: u128) -> RunRow {
         run_id: format!("run{number}").parse().expect("a run's id"),
         version: DagVersionId(Uuid::from_u128(1)),
         state: RunState::Running,
-        tally: Tally { unfinished: 1, failed_leaves: 0 },
+        tally: Tally { unfinished: 1, ..Tally::default() },
         run_type: RunType::Manual,
         logical_date: None,
         interval: None,
@@ -51,6 +51,8 @@ pub(crate) fn run(number: u128) -> RunRow {
         end_date: None,
         triggered_by: TriggeredBy::RestApi,
         triggering_user: Some("ada".to_owned()),
+        timeout_at: Some(NOW),
+        held: true,
     }
 }
 
@@ -58,14 +60,17 @@ pub(crate) fn new_task(key: TaskKey, status: TaskStatus) -> NewTask {
     NewTask {
         key,
         tenant: tenant("acme"),
-        status,
-        max_tries: 2,
+        node: Node { status, ..Node::new(2) },
         task_id: format!("t{}", key.task.0).parse().expect("a task's id"),
+        wait: None,
+        item: None,
         queued_at: None,
+        start_date: None,
+        end_date: None,
     }
 }
 
 pub(crate) fn work(number: u128, of: &str, turn: Option<u64>) -> WorkRow {
-    let kind = WorkKind::Task { key: task_key(number, 0), try_number: 1 };
-    WorkRow { attempt: attempt(number), tenant: tenant(of), kind, turn, available_at: NOW, lease: None }
+    let kind = WorkKind::Task { key: task_key(number, 0), try_number: 1, brief: None };
+    WorkRow { attempt: attempt(number), tenant: tenant(of), kind, turn, priority: 0, available_at: NOW, lease: None }
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use flow_model::call::{Call, CallError, Reply};
+use flow_model::dag::HttpCheck;
 use flow_model::ids::{AttemptId, Digest, JobId};
 use flow_model::port::{Renewal, Report};
 use flow_model::time::Millis;
@@ -93,7 +94,7 @@ impl Broker for Plane {
     }
 
     async fn renew(&self, grants: &[Grant]) -> Result<Vec<Renewal>, BrokerError> {
-        let renew = |grant| self.live(grant).map_or(Renewal::Fenced, |_| Renewal::Renewed(grant.clone()));
+        let renew = |grant| self.live(grant).map_or(Renewal::Fenced, |_| Renewal::Renewed(Box::new(grant.clone())));
         Ok(grants.iter().map(renew).collect())
     }
 
@@ -146,7 +147,7 @@ fn parsed() -> AttemptEnd {
 }
 
 fn report(end: AttemptEnd) -> Report {
-    Report { end, usage: Usage::default() }
+    Report { end, usage: Usage::default(), retry: None, map_label: None }
 }
 
 /// Guests that end at once.
@@ -186,9 +187,11 @@ fn start(plane: &Plane, run: Run, drain: Duration) -> Started {
         beat: Duration::from_millis(1),
         drain,
         entropy: Arc::new(|bytes| bytes.fill(0)),
+        clock: Arc::new(|| Millis(0)),
+        egress: Egress::default(),
     };
     let shutdown = CancellationToken::new();
-    let worker = Worker::running(plane.clone(), run, config).run(shutdown.clone());
+    let worker = Worker::running(plane.clone(), run, config).expect("a client").run(shutdown.clone());
     Started { shutdown, worker: tokio::spawn(worker) }
 }
 
@@ -221,6 +224,21 @@ async fn no_more_runs_at_once_than_there_are_slots() {
     plane.until(|state| locked(&state.reports, |reports| reports.len() == 6)).await;
     worker.stop().await.expect("an orderly end");
     assert_eq!(most.load(SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_request_is_made_by_the_worker_and_runs_no_guest() {
+    let plane = Plane::default();
+    let check = HttpCheck { url: "https://example.com/".into(), statuses: Vec::new() };
+    let job = Job::Http { check, poke_interval_ms: 60_000 };
+    locked(&plane.0.queue, |queue| queue.push_back(Work { job, ..work(0) }));
+    let worker = start(&plane, Arc::new(|_, _| panic!("it is not for the sandbox")), Duration::ZERO);
+    plane.until(|state| locked(&state.reports, |reports| reports.len() == 1)).await;
+    worker.stop().await.expect("an orderly end");
+    let reports = plane.reports();
+    let failure = reports[0].failure().expect("the work does not declare the origin");
+    assert_eq!(failure.class, ErrorClass::Fatal);
+    assert!(failure.message.contains("uses.origins"), "{failure:?}");
 }
 
 #[tokio::test]

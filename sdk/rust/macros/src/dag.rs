@@ -4,24 +4,48 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::meta::ParseNestedMeta;
 use syn::parse::{ParseStream, Parser};
-use syn::{Error, ItemFn, LitBool, LitStr, Path, Result};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, Ident, ItemFn, LitStr, Path, Result, Token, parenthesized};
 
-use crate::{options, span};
+use crate::options::{self, Calls, Kind, Table};
+use crate::{signature, span};
 
-const ACCEPTED: &str = "expected `id = \"…\"`, `description = \"…\"`, `tags(\"…\")`, `schedule = \"@daily\"`, \
-                        `timezone = \"Europe/Amsterdam\"`, `every = \"10m\"`, `start_date = \"2026-01-31\"`, \
-                        `end_date = \"…\"`, `catchup = true` or `uses(…)`";
+const RUN_TYPES: &[&str] =
+    &["manual", "scheduled", "backfill", "operator_triggered", "asset_triggered", "asset_materialization"];
+
+const OPTIONS: &Table = &[
+    ("display_name", Kind::Value),
+    ("description", Kind::Value),
+    ("doc_md", Kind::Value),
+    ("tags", Kind::Texts),
+    ("owner", Kind::Value),
+    ("catchup", Kind::Flag),
+    ("max_active_runs", Kind::Value),
+    ("max_active_tasks", Kind::Value),
+    ("max_consecutive_failed_dag_runs", Kind::Value),
+    ("dagrun_timeout", Kind::Duration),
+    ("fail_fast", Kind::Flag),
+    ("is_paused_upon_creation", Kind::Flag),
+    ("rerun_with_latest_version", Kind::Flag),
+    ("allowed_run_types", Kind::Names(RUN_TYPES)),
+    ("on_success", Kind::Values),
+    ("on_failure", Kind::Values),
+    ("deadline", Kind::Values),
+    ("uses", Kind::Uses),
+];
+/// Those that need a second look.
+const OTHERS: &[&str] = &["id", "schedule", "timezone", "every", "start_date", "end_date", "params"];
 
 /// What stands in the parentheses of `#[dag(…)]`.
 #[derive(Default)]
 pub(crate) struct Options {
     id: Option<LitStr>,
-    schedule: Option<LitStr>,
+    schedule: Option<Expr>,
     timezone: Option<LitStr>,
     every: Option<(Path, TokenStream)>,
     bare_date: Option<LitStr>,
-    /// Method calls on the DAG's builder, for everything that needs no second look.
-    calls: TokenStream,
+    /// Method calls on the DAG's builder.
+    calls: Calls,
 }
 
 impl syn::parse::Parse for Options {
@@ -35,29 +59,19 @@ impl syn::parse::Parse for Options {
 
 impl Options {
     fn read(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
-        match meta.path.get_ident().map(ToString::to_string).as_deref() {
-            Some("id") => self.id = Some(options::text(meta)?),
-            Some("schedule") => self.schedule = Some(options::text(meta)?),
-            Some("timezone") => self.timezone = Some(options::text(meta)?),
-            Some("every") => {
-                self.every = Some((meta.path.clone(), options::duration(meta)?));
-            }
-            Some("description") => {
-                let text = options::text(meta)?;
-                self.calls.extend(quote!(.description(#text)));
-            }
-            Some("tags") => {
-                let tags = options::texts(meta)?;
-                self.calls.extend(quote!(.tags([#(#tags),*])));
-            }
-            Some("start_date") => self.date(meta, &quote!(start_date))?,
-            Some("end_date") => self.date(meta, &quote!(end_date))?,
-            Some("catchup") => {
-                let catchup: LitBool = meta.value()?.parse()?;
-                self.calls.extend(quote!(.catchup(#catchup)));
-            }
-            Some("uses") => self.calls.extend(options::uses(meta)?),
-            _ => return Err(meta.error(ACCEPTED)),
+        let name = options::name(meta);
+        if OTHERS.contains(&name.as_str()) {
+            self.calls.once(meta)?;
+        }
+        match name.as_str() {
+            "id" => self.id = Some(options::text(meta)?),
+            "schedule" => self.schedule = Some(options::value(meta)?),
+            "timezone" => self.timezone = Some(options::text(meta)?),
+            "every" => self.every = Some((meta.path.clone(), options::duration(meta)?)),
+            "start_date" => self.date(meta, &quote!(start_date))?,
+            "end_date" => self.date(meta, &quote!(end_date))?,
+            "params" => self.params(meta)?,
+            _ => self.calls.read(meta, OPTIONS, OTHERS)?,
         }
         Ok(())
     }
@@ -65,9 +79,21 @@ impl Options {
     fn date(&mut self, meta: &ParseNestedMeta<'_>, method: &TokenStream) -> Result<()> {
         let literal = options::text(meta)?;
         let (instant, bare) = span::instant(&literal.value()).map_err(|why| Error::new(literal.span(), why))?;
-        self.calls.extend(quote!(.#method(#instant)));
+        self.calls.push(quote!(.#method(#instant)));
         if bare {
             self.bare_date.get_or_insert(literal);
+        }
+        Ok(())
+    }
+
+    /// `params(name = "Ada", rows = param(10).minimum(1))`
+    fn params(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        let content;
+        parenthesized!(content in meta.input);
+        let params = Punctuated::<Param, Token![,]>::parse_terminated(&content)?;
+        for Param(name, default) in params {
+            let name = signature::plain(&name);
+            self.calls.push(quote!(.param(#name, #default)));
         }
         Ok(())
     }
@@ -91,16 +117,29 @@ impl Options {
     }
 
     /// The builder's method calls.
-    fn calls(&self) -> TokenStream {
-        let mut calls = self.calls.clone();
-        if let Some(expression) = &self.schedule {
-            let timezone = self.timezone.as_ref().map_or_else(|| "UTC".to_owned(), LitStr::value);
-            calls.extend(quote!(.schedule(#expression, #timezone)));
-        }
-        if let Some((_, every)) = &self.every {
-            calls.extend(quote!(.every(#every)));
-        }
-        calls
+    fn calls(&self, documentation: Option<String>) -> TokenStream {
+        let calls = &self.calls;
+        let documentation = documentation.filter(|_| !calls.has("doc_md")).map(|text| quote!(.doc_md(#text)));
+        let schedule = match (&self.schedule, &self.timezone, &self.every) {
+            (Some(schedule), Some(zone), _) => {
+                Some(quote!(.schedule(::flow_sdk::schedule::Schedule::from(#schedule).timezone(#zone))))
+            }
+            (Some(schedule), None, _) => Some(quote!(.schedule(#schedule))),
+            (None, _, Some((_, every))) => Some(quote!(.schedule(::flow_sdk::schedule::every(#every)))),
+            (None, _, None) => None,
+        };
+        quote!(#documentation #calls #schedule)
+    }
+}
+
+/// `name = default`
+struct Param(Ident, Expr);
+
+impl syn::parse::Parse for Param {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name = input.parse()?;
+        input.parse::<Token![=]>()?;
+        Ok(Self(name, input.parse()?))
     }
 }
 
@@ -109,8 +148,8 @@ pub(crate) fn expand(options: &Options, function: &ItemFn) -> Result<TokenStream
     refuse_unsupported(function)?;
     let ItemFn { attrs, vis, sig, block } = function;
     let name = &sig.ident;
-    let id = options.id.as_ref().map_or_else(|| name.to_string().trim_start_matches("r#").to_owned(), LitStr::value);
-    let calls = options.calls();
+    let id = options.id.as_ref().map_or_else(|| signature::plain(name), LitStr::value);
+    let calls = options.calls(signature::documentation(attrs));
     let output = &sig.output;
     Ok(quote! {
         #(#attrs)*

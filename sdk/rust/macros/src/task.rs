@@ -1,122 +1,203 @@
-//! `#[task]`: a function becomes a call that draws a task into a DAG, and its body moves to `name::body`.
+//! `#[task]` and `#[sensor]`: a function becomes a call that draws a task into a DAG, and its body moves to `name::body`.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::meta::ParseNestedMeta;
 use syn::parse::{ParseStream, Parser};
-use syn::{Error, FnArg, Ident, ItemFn, LitInt, Pat, PatType, Result, ReturnType, Type};
+use syn::spanned::Spanned;
+use syn::{ItemFn, Result, Type};
 
-use crate::options;
+use crate::options::{self, Calls, Kind, Table};
+use crate::signature::{self, Head, Parameters, Role};
 
-const ACCEPTED: &str = "expected `retries = 3`, `retry_delay = \"5s\"`, `timeout = \"1m\"`, \
-                        `trigger_rule = \"all_done\"` or `uses(…)`";
+const TRIGGER_RULES: &[&str] = &[
+    "all_success",
+    "all_failed",
+    "all_done",
+    "all_done_min_one_success",
+    "all_done_setup_success",
+    "one_success",
+    "one_failed",
+    "one_done",
+    "none_failed",
+    "none_failed_min_one_success",
+    "none_skipped",
+    "all_skipped",
+    "always",
+];
 
-/// What stands in the parentheses of `#[task(…)]`: method calls on the drawn task.
-#[derive(Default)]
-pub(crate) struct Options(TokenStream);
+const OPTIONS: &Table = &[
+    ("display_name", Kind::Value),
+    ("doc_md", Kind::Value),
+    ("owner", Kind::Value),
+    ("trigger_rule", Kind::Variant("TriggerRule", TRIGGER_RULES)),
+    ("retries", Kind::Value),
+    ("retry_delay", Kind::Duration),
+    ("retry_exponential_backoff", Kind::Value),
+    ("max_retry_delay", Kind::Duration),
+    ("retry_policy", Kind::Value),
+    ("timeout", Kind::Duration),
+    ("execution_timeout", Kind::Duration),
+    ("depends_on_past", Kind::Switch),
+    ("wait_for_downstream", Kind::Switch),
+    ("pool", Kind::Value),
+    ("pool_slots", Kind::Value),
+    ("priority_weight", Kind::Value),
+    ("weight_rule", Kind::Variant("WeightRule", &["downstream", "upstream", "absolute"])),
+    ("max_active_tis_per_dag", Kind::Value),
+    ("max_active_tis_per_dagrun", Kind::Value),
+    ("map_index_template", Kind::Value),
+    ("inlets", Kind::Each("inlet")),
+    ("outlets", Kind::Each("outlet")),
+    ("on_execute", Kind::Values),
+    ("on_success", Kind::Values),
+    ("on_failure", Kind::Values),
+    ("on_retry", Kind::Values),
+    ("on_skipped", Kind::Values),
+    ("deadline", Kind::Values),
+    ("uses", Kind::Uses),
+];
+const OF_TASKS: &Table = &[("ignore_downstream_trigger_rules", Kind::Flag)];
+const OF_SENSORS: &Table = &[("soft_fail", Kind::Switch)];
 
-impl syn::parse::Parse for Options {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let mut options = Self::default();
-        syn::meta::parser(|meta| options.read(&meta)).parse2(input.parse()?)?;
-        Ok(options)
-    }
+/// How often a sensor looks that does not say: as in Airflow.
+const POKE_INTERVAL_MS: u64 = 60_000;
+
+/// What stands in the parentheses of `#[task(…)]` or `#[sensor(…)]`.
+pub(crate) struct Options {
+    /// Method calls on the drawn task.
+    calls: Calls,
+    /// The function of `flow_sdk::runtime` that ends the task.
+    end: &'static str,
+    /// What that is given besides the result.
+    interval: Option<TokenStream>,
+    /// The trait whose `Value` the task's handle carries.
+    carries: TokenStream,
+    mark: Mark,
+}
+
+/// What is said first of the drawn task: what some options mean depends on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Task,
+    ShortCircuit,
+    Sensor,
 }
 
 impl Options {
-    fn read(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
-        let call = match meta.path.get_ident().map(ToString::to_string).as_deref() {
-            Some("retries") => {
-                let count: u32 = meta.value()?.parse::<LitInt>()?.base10_parse()?;
-                quote!(.retries(#count))
-            }
-            Some("retry_delay") => {
-                let delay = options::duration(meta)?;
-                quote!(.retry_delay(#delay))
-            }
-            Some("timeout") => {
-                let limit = options::duration(meta)?;
-                quote!(.timeout(#limit))
-            }
-            Some("trigger_rule") => trigger_rule(meta)?,
-            Some("uses") => options::uses(meta)?,
-            _ => return Err(meta.error(ACCEPTED)),
+    pub(crate) fn of_task(input: ParseStream<'_>) -> Result<Self> {
+        let mut options = Self {
+            calls: Calls::default(),
+            end: "end",
+            interval: None,
+            carries: quote!(::flow_sdk::Outcome),
+            mark: Mark::Task,
         };
-        self.0.extend(call);
+        let table = [OPTIONS, OF_TASKS].concat();
+        syn::meta::parser(|meta| options.read_of_task(&meta, &table)).parse2(input.parse()?)?;
+        Ok(options)
+    }
+
+    fn read_of_task(&mut self, meta: &ParseNestedMeta<'_>, table: &Table) -> Result<()> {
+        if !meta.path.is_ident("short_circuit") {
+            return self.calls.read(meta, table, &["short_circuit"]);
+        }
+        self.calls.once(meta)?;
+        if options::flag(meta)?.value {
+            self.end = "short_circuit";
+            self.carries = quote!(::flow_sdk::Check);
+            self.mark = Mark::ShortCircuit;
+        }
         Ok(())
     }
-}
 
-fn trigger_rule(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
-    let literal = options::text(meta)?;
-    match literal.value().as_str() {
-        "all_success" => Ok(quote!(.trigger_rule(::flow_sdk::TriggerRule::AllSuccess))),
-        "all_done" => Ok(quote!(.trigger_rule(::flow_sdk::TriggerRule::AllDone))),
-        _ => Err(Error::new(literal.span(), "expected \"all_success\" or \"all_done\"")),
-    }
-}
-
-/// The parameters of a task: perhaps its context first, then what other tasks or literals supply.
-struct Parameters {
-    context: bool,
-    names: Vec<Ident>,
-    types: Vec<Type>,
-}
-
-impl Parameters {
-    fn of(function: &ItemFn) -> Result<Self> {
-        let mut all = Self { context: false, names: Vec::new(), types: Vec::new() };
-        for (position, input) in function.sig.inputs.iter().enumerate() {
-            let FnArg::Typed(PatType { pat, ty, .. }) = input else {
-                return Err(Error::new_spanned(input, "a task is a plain function, without `self`"));
-            };
-            match (&**pat, &**ty) {
-                (_, Type::Reference(to)) if position == 0 && is_context(&to.elem) => all.context = true,
-                (_, Type::Reference(_)) => {
-                    let why = "a task owns its arguments; only the first parameter may be a reference, `&Context`";
-                    return Err(Error::new_spanned(ty, why));
-                }
-                (Pat::Ident(name), ty) => {
-                    all.names.push(used(&name.ident));
-                    all.types.push(ty.clone());
-                }
-                (pat, _) => return Err(Error::new_spanned(pat, "a task's parameter needs a plain name")),
+    pub(crate) fn of_sensor(input: ParseStream<'_>) -> Result<Self> {
+        let mut calls = Calls::default();
+        let mut interval = quote!(::core::time::Duration::from_millis(#POKE_INTERVAL_MS));
+        let table = [OPTIONS, OF_SENSORS].concat();
+        syn::meta::parser(|meta| {
+            if meta.path.is_ident("poke_interval") {
+                calls.once(&meta)?;
+                interval = options::duration(&meta)?;
+                return Ok(());
             }
+            // Between two looks a sensor holds no slot in either mode, so that there is nothing to choose.
+            if meta.path.is_ident("mode") {
+                calls.once(&meta)?;
+                return options::one_of(&options::text(&meta)?, &["poke", "reschedule"]);
+            }
+            calls.read(&meta, &table, &["poke_interval", "mode"])
+        })
+        .parse2(input.parse()?)?;
+        Ok(Self {
+            calls,
+            end: "sense",
+            interval: Some(interval),
+            carries: quote!(::flow_sdk::Check),
+            mark: Mark::Sensor,
+        })
+    }
+
+    /// The method calls on the drawn task, with its documentation. `returned` is the type of its result.
+    fn calls(&self, documentation: Option<String>, returned: &TokenStream) -> TokenStream {
+        let calls = &self.calls;
+        let mark = match self.mark {
+            Mark::Task => {
+                let decides = quote_spanned!(place(returned)=> <#returned as ::flow_sdk::Outcome>::DECIDES);
+                quote!(.decides(#decides))
+            }
+            Mark::ShortCircuit => {
+                quote!(.decides(::core::option::Option::Some(::flow_sdk::runtime::Decides::ShortCircuit)))
+            }
+            Mark::Sensor => quote!(.sensor()),
+        };
+        let documentation = documentation.filter(|_| !calls.has("doc_md")).map(|text| quote!(.doc_md(#text)));
+        quote!(#mark #documentation #calls)
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.mark {
+            Mark::Task | Mark::ShortCircuit => "task",
+            Mark::Sensor => "sensor",
         }
-        Ok(all)
     }
 }
 
-fn is_context(ty: &Type) -> bool {
-    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Context"))
+/// Where a mistake in the result's type is shown: at that type.
+fn place(returned: &TokenStream) -> Span {
+    Span::call_site().located_at(returned.span())
 }
 
-/// `name` without the underscore that marks a parameter which the body leaves alone: the drawing function uses it.
-fn used(name: &Ident) -> Ident {
-    match name.to_string().strip_prefix('_') {
-        Some(rest) if rest.starts_with(|c: char| c.is_alphabetic()) => Ident::new(rest, name.span()),
-        _ => name.clone(),
-    }
+/// What the task's handle carries: a `value`, or a list of them if an argument is mapped over.
+fn carried(suppliers: &[Ident], types: &[Type], value: &TokenStream) -> TokenStream {
+    let shape = suppliers.iter().zip(types).fold(quote!(::flow_sdk::mapping::Single), |shape, (supplier, ty)| {
+        let other = quote!(<#supplier as ::flow_sdk::Input<#ty>>::Shape);
+        quote!(<#shape as ::flow_sdk::mapping::Shape>::And<#other>)
+    });
+    quote!(<#shape as ::flow_sdk::mapping::Shape>::Of<#value>)
 }
 
 /// The expansion: the drawing function, and a type of the same name that holds the body and what `run` needs.
 pub(crate) fn expand(options: &Options, mut function: ItemFn) -> Result<TokenStream> {
-    refuse_unsupported(&function)?;
-    let Parameters { context, names, types } = Parameters::of(&function)?;
-    let (returned, finish) = returned(&function.sig.output);
-    let Options(calls) = options;
-    let (docs, others): (Vec<_>, Vec<_>) = function.attrs.drain(..).partition(|each| each.path().is_ident("doc"));
-    function.attrs = others;
-    let visibility = &function.vis;
-    let name = std::mem::replace(&mut function.sig.ident, format_ident!("body"));
-    let id = name.to_string().trim_start_matches("r#").to_owned();
-    let parameters: Vec<_> = names.iter().map(ToString::to_string).collect();
-    let context = context.then(|| quote!(_context,));
+    let (Options { interval, carries, .. }, kind) = (options, options.kind());
+    let parameters = Parameters::of(&function, Role { kind, told: Some("Context") })?;
+    let (returned, settle) = signature::returned(&function.sig.output);
+    let calls = options.calls(signature::documentation(&function.attrs), &returned);
+    let Head { docs, visibility, name, id } = Head::of(&mut function);
+    let texts = parameters.texts();
+    let Parameters { told, names, types } = parameters;
+    let suppliers: Vec<_> = (0..names.len()).map(|n| format_ident!("__Argument{n}")).collect();
+    let end = Ident::new(options.end, place(&returned));
+    let end = quote_spanned!(place(&returned)=> ::flow_sdk::runtime::#end(value, #interval));
+    let value = quote_spanned!(place(&returned)=> <#returned as #carries>::Value);
+    let carried = carried(&suppliers, &types, &value);
+    let context = told.then(|| quote!(_context,));
     Ok(quote! {
         #(#docs)*
-        #visibility fn #name(#(#names: impl ::flow_sdk::Input<#types>),*) -> ::flow_sdk::Output<#returned> {
-            let arguments = ::std::vec![#(::flow_sdk::Input::<#types>::into_argument(#names)),*];
-            ::flow_sdk::Output::draw(&#name::TASK, arguments)#calls
+        #visibility fn #name<#(#suppliers: ::flow_sdk::Input<#types>),*>(
+            #(#names: #suppliers),*
+        ) -> ::flow_sdk::Output<#carried> {
+            #name::draw(::std::vec![#(::flow_sdk::Input::<#types>::into_argument(#names)),*])
         }
 
         #[allow(non_camel_case_types, dead_code)]
@@ -125,14 +206,25 @@ pub(crate) fn expand(options: &Options, mut function: ItemFn) -> Result<TokenStr
 
         #[allow(dead_code)]
         impl #name {
+            /// The task's id, unless its call is given another one or is in a group.
+            pub const ID: &'static str = #id;
+
             const TASK: ::flow_sdk::runtime::Task = ::flow_sdk::runtime::Task {
+                kind: #kind,
                 id: #id,
-                function: ::core::concat!(::core::module_path!(), "::", #id),
-                parameters: &[#(#parameters),*],
+                name: ::core::concat!(::core::module_path!(), "::", #id),
+                parameters: &[#(#texts),*],
                 run: |_context, mut _arguments| {
-                    ::flow_sdk::runtime::#finish(Self::body(#context #(_arguments.take::<#types>()?),*))
+                    ::flow_sdk::runtime::#settle(Self::body(#context #(_arguments.take::<#types>()?),*))
+                        .and_then(|value| #end)
                 },
             };
+
+            fn draw<T>(
+                arguments: ::std::vec::Vec<::flow_sdk::Result<::flow_sdk::runtime::Supply>>,
+            ) -> ::flow_sdk::Output<T> {
+                ::flow_sdk::Output::draw(&Self::TASK, arguments)#calls
+            }
 
             #[allow(clippy::needless_pass_by_value)]
             #function
@@ -140,34 +232,4 @@ pub(crate) fn expand(options: &Options, mut function: ItemFn) -> Result<TokenStr
 
         ::flow_sdk::runtime::inventory::submit!(#name::TASK);
     })
-}
-
-fn refuse_unsupported(function: &ItemFn) -> Result<()> {
-    let signature = &function.sig;
-    if let Some(word) = &signature.asyncness {
-        return Err(Error::new_spanned(word, "a task cannot be async: the host runs it on a thread of its own"));
-    }
-    if !signature.generics.params.is_empty() {
-        return Err(Error::new_spanned(&signature.generics, "a task cannot be generic: its values travel as JSON"));
-    }
-    Ok(())
-}
-
-/// The type that a task's handle carries, and the function of `flow_sdk::runtime` that ends its run. A type whose name
-/// ends in `Result` is fallible.
-fn returned(output: &ReturnType) -> (TokenStream, Ident) {
-    let plain = format_ident!("succeed");
-    match output {
-        ReturnType::Default => (quote!(()), plain),
-        ReturnType::Type(_, ty) => match &**ty {
-            Type::Path(path) if path.path.segments.last().is_some_and(|last| is_result(&last.ident)) => {
-                (quote!(<#ty as ::flow_sdk::runtime::Fallible>::Value), format_ident!("finish"))
-            }
-            ty => (quote!(#ty), plain),
-        },
-    }
-}
-
-fn is_result(name: &Ident) -> bool {
-    name.to_string().ends_with("Result")
 }

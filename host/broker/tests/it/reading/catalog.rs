@@ -29,6 +29,7 @@ fn every_filter() -> DagFilter {
         dag_display_name_pattern: Some("x".to_owned()),
         tags: vec!["x".to_owned(), "y".to_owned()],
         tags_match_mode: TagsMatch::All,
+        owners: vec!["x".to_owned()],
         exclude_stale: true,
         paused: Some(false),
         has_import_errors: Some(true),

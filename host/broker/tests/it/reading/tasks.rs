@@ -84,6 +84,7 @@ on_both! {
             try_number: vec![1, 2],
             version_number: vec![1],
             dates: ever(),
+            ..none()
         };
         assert_eq!(found(&every, wide).await, ["z"]);
         let orders = ["id", "dag_id", "run_id", "dag_run_id", "map_index", "try_number", "run_after", "logical_date"];

@@ -10,7 +10,7 @@ use flow_model::ids::Digest;
 use flow_model::inspect::{Inspection, Rejection};
 use flow_model::port::{BrokerError, Report};
 use flow_model::time::Millis;
-use flow_model::work::{AttemptEnd, AttemptLimits, ErrorClass, Failure, Job, TaskContext};
+use flow_model::work::{AttemptLimits, ErrorClass, Failure, Job, TaskContext};
 use flow_sandbox::{Attempt, CompileLimits, CompilerCommand, Sandbox, SandboxConfig};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -108,17 +108,17 @@ pub(crate) fn task(function: &str, arguments: &str) -> Job {
         data_interval_end: None,
         conf: "{}".into(),
         arguments: arguments.into(),
+        resume: None,
+        triggering_asset_events: "[]".into(),
+        partition_key: None,
+        first_poke: None,
+        retry_policy: None,
     }))
 }
 
 /// The failure that `report` must tell of.
 pub(crate) fn failure(report: &Report) -> &Failure {
-    match &report.end {
-        AttemptEnd::Failed(failure) => failure,
-        end @ (AttemptEnd::Success { .. } | AttemptEnd::Skipped { .. } | AttemptEnd::Parsed { .. }) => {
-            panic!("it did not fail: {end:?}")
-        }
-    }
+    report.end.failure().unwrap_or_else(|| panic!("it did not fail: {report:?}"))
 }
 
 /// The class of the failure that `report` must tell of.

@@ -45,7 +45,9 @@ impl World {
                 host: Some("example.org".into()),
                 ..ConnectionDetails::default()
             }))),
-            Call::XcomPull { .. } | Call::XcomPullAll { .. } => Ok(Reply::Text("[1]".into())),
+            Call::XcomPull { .. } | Call::XcomPullAll { .. } | Call::XcomPullFrom { .. } | Call::AssetEvents { .. } => {
+                Ok(Reply::Text("[1]".into()))
+            }
             Call::StateGet { .. } => Err(CallError::Quota("reads".into())),
             // Not what was asked for: the host must not stumble over it.
             Call::RunTrigger { .. } => Ok(Reply::Count(3)),
@@ -58,6 +60,7 @@ impl World {
             | Call::StateSet { .. }
             | Call::StateDelete { .. }
             | Call::StateClear
+            | Call::AssetEmit { .. }
             | Call::Progress { .. } => Ok(Reply::Done),
         }
     }

@@ -1,0 +1,191 @@
+//! What attempts do to their task instances: they start, store values and end.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use flow_model::advance::Finish;
+use flow_model::ids::{AttemptId, TenantId};
+use flow_model::port::Report;
+use flow_model::state::TaskEvent;
+use flow_model::time::Millis;
+use flow_model::waiting::{Look, Waiting};
+use flow_model::work::{AttemptEnd, Verdict};
+use flow_store::task_instance::{TaskKey, TaskRow};
+use flow_store::work::{self, WorkKind, WorkRow};
+use flow_store::xcom::NewXcom;
+use flow_store::{Session, StoreError};
+
+use super::ask::Refusal;
+use super::ends::{accepted, first_poke, returned};
+use super::{Cause, Push, Start};
+use crate::engine::Engine;
+use crate::plan::{Holding, Plan, Written};
+use crate::text::keep_message;
+use crate::{retries, waits};
+
+/// The least pause between two looks of a trigger.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The attempts of a batch, with the task instances that they are at.
+pub(super) struct Steps<'h> {
+    plan: Plan<'h>,
+    work: HashMap<AttemptId, WorkRow>,
+    /// Looks that came to nothing, and when to look again.
+    later: Vec<(AttemptId, Millis)>,
+}
+
+impl<'h> Steps<'h> {
+    pub(super) async fn load(
+        db: &mut Session,
+        engine: &'h Engine,
+        holding: &'h Holding,
+        attempts: &[AttemptId],
+    ) -> Result<Self, StoreError> {
+        let mut plan = Plan::new(engine, engine.now(), holding);
+        let work = work::load(db, attempts).await?;
+        let keys: Vec<TaskKey> = work.iter().filter_map(|work| work.kind.task()).collect();
+        plan.load(db, &keys).await?;
+        Ok(Self { plan, work: work.into_iter().map(|work| (work.attempt, work)).collect(), later: Vec::new() })
+    }
+
+    /// Follows what they did, and writes it.
+    pub(super) async fn write(mut self, db: &mut Session) -> Result<Written, StoreError> {
+        self.plan.settle(db).await?;
+        let mut written = self.plan.write(db).await?;
+        if !self.later.is_empty() {
+            work::postpone(db, &self.later).await?;
+            written.delays = true;
+        }
+        Ok(written)
+    }
+
+    /// The leased work item of an attempt that counts, and its task instance.
+    fn leased(&self, attempt: AttemptId, tenant: Option<&TenantId>) -> Result<(WorkRow, TaskKey), Refusal> {
+        let work = self.work.get(&attempt).ok_or(Refusal::Fenced)?;
+        let mine = tenant.is_none_or(|tenant| *tenant == work.tenant);
+        match work.kind.task() {
+            Some(key) if mine && work.lease.is_some() => Ok((work.clone(), key)),
+            Some(_) | None => Err(Refusal::Fenced),
+        }
+    }
+
+    pub(super) fn start(&mut self, start: &Start) -> Result<(), Refusal> {
+        let (work, key) = self.leased(start.attempt, Some(&start.tenant))?;
+        if !matches!(work.kind, WorkKind::Task { .. }) {
+            // A look at what is waited for changes nothing by itself.
+            return Ok(());
+        }
+        let worker = work.lease.map(|(worker, _)| worker);
+        let row = self.plan.row(key).ok_or(Refusal::Fenced)?;
+        let (losses, goes_on) = (row.node.status.losses, row.wait.is_some());
+        self.plan.happen(key, &TaskEvent::Started(start.attempt)).map_err(|_| Refusal::Fenced)?;
+        // An earlier try, or one that was lost, may have stored values that this one does not.
+        let tries = self.plan.status(key).map_or(0, |status| status.try_number);
+        if !goes_on && (tries > 1 || losses > 0) {
+            self.plan.drop_xcoms(key);
+        }
+        self.plan.change_row(key, |row| row.worker = worker);
+        Ok(())
+    }
+
+    pub(super) fn push(&mut self, push: &Push) -> Result<(), Refusal> {
+        let (work, task) = self.leased(push.attempt, Some(&push.tenant))?;
+        let tenant = work.tenant;
+        self.plan.put_xcom(NewXcom { tenant, task, key: push.key.clone(), value: push.value.clone() });
+        Ok(())
+    }
+
+    pub(super) fn finish(&mut self, finish: &super::Finish) -> Result<(), Refusal> {
+        let tenant = match &finish.cause {
+            Cause::Reported(tenant) => Some(tenant),
+            Cause::Expired => None,
+        };
+        let (work, key) = self.leased(finish.attempt, tenant)?;
+        if matches!(finish.cause, Cause::Expired) && work.lease.is_some_and(|(_, until)| until > self.plan.now) {
+            return Err(Refusal::Fenced);
+        }
+        match &work.kind {
+            WorkKind::Trigger { .. } => self.finish_look(&work, key, &finish.report.end),
+            WorkKind::Task { .. } => return self.finish_task(work.attempt, key, &finish.report),
+            WorkKind::Wait { .. } | WorkKind::Parse { .. } | WorkKind::Timetable { .. } | WorkKind::Callback { .. } => {
+                return Err(Refusal::Fenced);
+            }
+        }
+        Ok(())
+    }
+
+    /// A worker has looked for what a deferred task waits for.
+    fn finish_look(&mut self, work: &WorkRow, key: TaskKey, end: &AttemptEnd) {
+        let until = self.plan.row(key).and_then(|row| row.wait.as_ref()).and_then(Waiting::until);
+        let soonest = self.plan.now.after(LEAST_PAUSE);
+        let found = match end {
+            AttemptEnd::Fired { event } => Look::Done(event.clone()),
+            AttemptEnd::Failed(failure) if failure.class.verdict() != Verdict::Requeue => {
+                Look::Failed(failure.message.clone())
+            }
+            AttemptEnd::Pending { .. } | AttemptEnd::Failed(_) if until.is_some_and(|until| until <= self.plan.now) => {
+                Look::GivenUp
+            }
+            AttemptEnd::Pending { until: at } => Look::Again((*at).max(soonest)),
+            // Nobody has looked.
+            AttemptEnd::Failed(_) => Look::Again(soonest),
+            AttemptEnd::Success { .. }
+            | AttemptEnd::Branch { .. }
+            | AttemptEnd::ShortCircuit { .. }
+            | AttemptEnd::Skipped { .. }
+            | AttemptEnd::Deferred(_)
+            | AttemptEnd::Reschedule { .. }
+            | AttemptEnd::AwaitingInput { .. }
+            | AttemptEnd::NextRun(_)
+            | AttemptEnd::Parsed { .. } => Look::Failed("the trigger ended as nothing that a trigger can".to_owned()),
+        };
+        match found {
+            Look::Again(at) => self.later.push((work.attempt, until.map_or(at, |until| at.min(until)))),
+            Look::Done(_) | Look::Failed(_) | Look::GivenUp => {
+                waits::conclude(&mut self.plan, work.attempt, key, found);
+            }
+        }
+    }
+
+    fn finish_task(&mut self, attempt: AttemptId, key: TaskKey, report: &Report) -> Result<(), Refusal> {
+        let end = accepted(&self.plan, key, &report.end);
+        let retry = retries::policy(&self.plan, key, report.retry.as_ref());
+        let next = self.plan.engine.mint_attempt(self.plan.now);
+        let finish = Finish { attempt, end: &end, returned: returned(&end), retry, next };
+        let refused = self.plan.finish(key, &finish).map_err(|_| Refusal::Fenced)?;
+        let (now, failure) = (self.plan.now, refused.as_ref().or(end.failure()).cloned());
+        self.plan.change_row(key, |row| {
+            row.usage = Some(report.usage);
+            row.error = failure.map(|failure| (failure.class, keep_message(&failure.message)));
+            row.map_label = report.map_label.clone().or(row.map_label.take());
+            park(row, &end, report.usage.wall_us.div_ceil(1_000), now);
+        });
+        if refused.is_none() {
+            self.plan.put_result(key, &end);
+        }
+        Ok(())
+    }
+}
+
+/// What is kept beside a task instance that waits from now on. What it has used up of its execution timeout is gone for the
+/// whole try; only a sensor has all of it for each look.
+fn park(row: &mut TaskRow, end: &AttemptEnd, spent_ms: u64, now: Millis) {
+    let (wait, spent_ms) = match end {
+        AttemptEnd::Deferred(deferral) => (Waiting::deferred(deferral.clone(), now), spent_ms),
+        AttemptEnd::AwaitingInput { form, resume_key } => {
+            (Waiting::asked((**form).clone(), resume_key.clone(), now), spent_ms)
+        }
+        AttemptEnd::Reschedule { .. } => (Waiting::Sensor { first_poke: first_poke(row).unwrap_or(now) }, 0),
+        AttemptEnd::Success { .. }
+        | AttemptEnd::Branch { .. }
+        | AttemptEnd::ShortCircuit { .. }
+        | AttemptEnd::Skipped { .. }
+        | AttemptEnd::Pending { .. }
+        | AttemptEnd::Fired { .. }
+        | AttemptEnd::NextRun(_)
+        | AttemptEnd::Parsed { .. }
+        | AttemptEnd::Failed(_) => return,
+    };
+    row.wait = Some(wait);
+    row.spent_ms = row.spent_ms.saturating_add(spent_ms);
+}

@@ -1,0 +1,165 @@
+//! Letting runs go on: the rules say which rows they need, and the plan fetches those of all runs together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use flow_model::admission::limits_of;
+use flow_model::advance::{Host, Past, Settled, Wanted};
+use flow_model::graph::TaskIndex;
+use flow_model::ids::{AttemptId, RunKey};
+use flow_model::state::Terminal;
+use flow_model::time::Millis;
+use flow_store::task_instance::{self, TaskKey, TaskRow};
+use flow_store::{Session, StoreError, expansion};
+
+use super::{Held, Plan, of};
+use crate::engine::Engine;
+
+impl Plan<'_> {
+    /// Follows everything that has happened until nothing more follows.
+    pub(crate) async fn settle(&mut self, db: &mut Session) -> Result<(), StoreError> {
+        loop {
+            let mut wanted = Vec::new();
+            for (&key, run) in &mut self.runs {
+                let mut host = RunHost { engine: self.engine, now: self.now, held: run.held };
+                if let Settled::Needs(needs) = run.progress.settle(&mut host) {
+                    wanted.extend(needs.into_iter().map(|need| (key, need)));
+                }
+            }
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            self.fetch(db, wanted).await?;
+        }
+    }
+
+    /// Hands in what was asked for.
+    pub(super) async fn fetch(&mut self, db: &mut Session, wanted: Vec<(RunKey, Wanted)>) -> Result<(), StoreError> {
+        let mut request = Request::default();
+        for (run, need) in &wanted {
+            let Some(planned) = self.runs.get(run) else { continue };
+            let is_mapped = |task: TaskIndex| planned.held.version.graph.mapping(task).is_some();
+            match need {
+                Wanted::Head(task) => {
+                    request.instances.insert(of(*run, *task));
+                    request.expand(*run, *task, is_mapped(*task));
+                }
+                Wanted::Instance(at) => {
+                    request.instances.insert(TaskKey::of(*run, *at));
+                    request.expand(*run, at.task, is_mapped(at.task));
+                }
+                Wanted::Whole(task) => {
+                    request.whole.insert((*run, *task));
+                    request.expand(*run, *task, is_mapped(*task));
+                }
+                Wanted::Past(task) => {
+                    let past = past(db, planned.held, *task).await?;
+                    if let Some(progress) = self.progress(*run) {
+                        progress.adopt_past(*task, past);
+                    }
+                }
+                Wanted::Everything => {
+                    let tenant = planned.row.tenant.clone();
+                    let rows = task_instance::of_run(db, &tenant, *run).await?;
+                    let expansions = expansion::of_run(db, &tenant, *run).await?;
+                    self.adopt(*run, &[Wanted::Everything], rows, expansions);
+                }
+            }
+        }
+        self.answer(db, request, &wanted).await
+    }
+
+    async fn answer(
+        &mut self,
+        db: &mut Session,
+        request: Request,
+        wanted: &[(RunKey, Wanted)],
+    ) -> Result<(), StoreError> {
+        let Request { instances, whole, expansions } = request;
+        let mut rows: BTreeMap<RunKey, Vec<TaskRow>> = BTreeMap::new();
+        let mut facts: BTreeMap<RunKey, Vec<_>> = BTreeMap::new();
+        if !instances.is_empty() {
+            let keys: Vec<TaskKey> = instances.into_iter().collect();
+            for row in task_instance::load(db, &keys).await? {
+                rows.entry(row.key.run).or_default().push(row);
+            }
+        }
+        if !whole.is_empty() {
+            let keys: Vec<_> = whole.into_iter().collect();
+            for row in task_instance::of_tasks(db, &keys).await? {
+                rows.entry(row.key.run).or_default().push(row);
+            }
+        }
+        if !expansions.is_empty() {
+            let keys: Vec<_> = expansions.into_iter().collect();
+            for row in expansion::load(db, &keys).await? {
+                facts.entry(row.run).or_default().push(row);
+            }
+        }
+        let runs: BTreeSet<RunKey> = wanted.iter().map(|(run, _)| *run).collect();
+        for run in runs {
+            let answered: Vec<Wanted> = wanted
+                .iter()
+                .filter(|(of, need)| *of == run && *need != Wanted::Everything)
+                .map(|(_, need)| *need)
+                .collect();
+            self.adopt(run, &answered, rows.remove(&run).unwrap_or_default(), facts.remove(&run).unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
+/// Rows to be fetched.
+#[derive(Default)]
+struct Request {
+    instances: BTreeSet<TaskKey>,
+    whole: BTreeSet<(RunKey, TaskIndex)>,
+    expansions: BTreeSet<(RunKey, TaskIndex)>,
+}
+
+impl Request {
+    fn expand(&mut self, run: RunKey, task: TaskIndex, is_mapped: bool) {
+        if is_mapped {
+            self.expansions.insert((run, task));
+        }
+    }
+}
+
+/// Whether all that a task waits for in the run before has succeeded or was skipped. What that run's version of the DAG does
+/// not have, nobody waits for.
+async fn past(db: &mut Session, held: &Held, task: TaskIndex) -> Result<Past, StoreError> {
+    let Some((previous, version)) = &held.previous else { return Ok(Past::Met) };
+    let graph = &held.version.graph;
+    let there: Vec<(RunKey, TaskIndex)> = graph
+        .awaited_past(task)
+        .into_iter()
+        .filter_map(|task| version.graph.find(&graph.task(task).task_id))
+        .map(|task| (previous.key, task))
+        .collect();
+    let is_met = |row: &TaskRow| match row.node.status.ended() {
+        Some(Terminal::Success | Terminal::Skipped | Terminal::Removed) => true,
+        Some(Terminal::Failed | Terminal::UpstreamFailed) | None => false,
+    };
+    let rows = task_instance::of_tasks(db, &there).await?;
+    Ok(if rows.iter().all(is_met) { Past::Met } else { Past::Unmet })
+}
+
+/// What the rules ask about one run.
+pub(super) struct RunHost<'h> {
+    pub(super) engine: &'h Engine,
+    pub(super) now: Millis,
+    pub(super) held: &'h Held,
+}
+
+impl Host for RunHost<'_> {
+    fn now(&self) -> Millis {
+        self.now
+    }
+
+    fn mint(&mut self) -> AttemptId {
+        self.engine.mint_attempt(self.now)
+    }
+
+    fn admits(&mut self, task: TaskIndex) -> bool {
+        limits_of(&self.held.version.graph, task, self.held.row.key, self.held.counted).is_empty()
+    }
+}
