@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use self::task::is_default;
+use self::omitted::is_default;
 use crate::asset::{AliasSpec, AssetSpec};
 use crate::ids::DagId;
 use crate::run::{MAX_ACTIVE_RUNS, RunType};
@@ -19,6 +19,7 @@ mod callback;
 mod group;
 mod mapping;
 mod native;
+mod omitted;
 mod param;
 mod task;
 

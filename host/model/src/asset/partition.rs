@@ -87,6 +87,12 @@ pub enum PartitionError {
     Definition(String),
 }
 
+impl PartitionError {
+    fn definition(message: impl Into<String>) -> Self {
+        Self::Definition(message.into())
+    }
+}
+
 /// The keys that events of one asset came with, for one key of the DAG.
 pub type Received = BTreeSet<String>;
 

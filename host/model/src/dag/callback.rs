@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::task::is_default;
+use super::omitted::is_default;
 use crate::coded::coded;
 use crate::time::Millis;
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::callback::DeadlineSpec;
 use super::mapping::MapSource;
-use super::task::is_default;
+use super::omitted::is_default;
 use crate::ids::GroupId;
 
 /// A group of tasks. Its id is already part of the ids of its tasks, as in Airflow.

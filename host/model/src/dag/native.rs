@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::task::is_default;
+use super::omitted::is_default;
 use crate::ids::{DagId, TaskId};
 use crate::state::{RunState, TaskInstanceState};
 use crate::time::Millis;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::callback::{CallbackSpec, DeadlineSpec};
 use super::mapping::{MapSource, Mapped};
 use super::native::Native;
+use super::omitted::is_default;
 use crate::ids::{GroupId, PoolName, TaskId};
 use crate::trigger_rule::TriggerRule;
 use crate::uses::Uses;
@@ -268,8 +269,4 @@ fn one() -> u32 {
 
 fn one_weight() -> i32 {
     1
-}
-
-pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }

@@ -88,14 +88,18 @@ impl PartitionMapper {
         match self {
             Self::StartOf(start) => start.zone().map(drop),
             Self::Product { mappers, delimiter } if mappers.len() < 2 || delimiter.is_empty() => {
-                Err(definition("a product needs two mappers or more, and a delimiter"))
+                Err(PartitionError::definition("a product needs two mappers or more, and a delimiter"))
             }
-            Self::Chain(mappers) if mappers.len() < 2 => Err(definition("a chain needs two mappers or more")),
+            Self::Chain(mappers) if mappers.len() < 2 => {
+                Err(PartitionError::definition("a chain needs two mappers or more"))
+            }
             Self::Product { mappers, .. } | Self::Chain(mappers) => mappers.iter().try_for_each(Self::check),
-            Self::AllowedKey(keys) if keys.is_empty() => Err(definition("no key is allowed; name at least one")),
+            Self::AllowedKey(keys) if keys.is_empty() => {
+                Err(PartitionError::definition("no key is allowed; name at least one"))
+            }
             Self::Identity | Self::AllowedKey(_) => Ok(()),
             Self::FixedKey(key) => {
-                key.parse::<PartitionKey>().map(drop).map_err(|error| definition(&error.to_string()))
+                key.parse::<PartitionKey>().map(drop).map_err(|error| PartitionError::definition(error.to_string()))
             }
             Self::Rollup { upstream, window, wait } => {
                 wait.check()?;
@@ -118,11 +122,12 @@ impl PartitionMapper {
         match (self, window.is_calendar()) {
             (Self::StartOf(start), true) => start.check_readable(),
             (Self::StartOf(_), false) => {
-                Err(definition("a segment window and the start of a period do not go together"))
+                Err(PartitionError::definition("a segment window and the start of a period do not go together"))
             }
-            (_, true) => {
-                Err(definition(&format!("a {} window needs a mapper to the start of a period", window.name())))
-            }
+            (_, true) => Err(PartitionError::definition(format!(
+                "a {} window needs a mapper to the start of a period",
+                window.name()
+            ))),
             (_, false) => Ok(()),
         }
     }
@@ -236,7 +241,9 @@ fn default_downstream(window: &Window) -> Result<PartitionMapper, PartitionError
         // Its members are keys already.
         Window::Segment(_) => return Ok(PartitionMapper::Identity),
         Window::Hour(_) => {
-            return Err(definition("a fan-out over an hour window needs a downstream mapper; no period is a minute"));
+            return Err(PartitionError::definition(
+                "a fan-out over an hour window needs a downstream mapper; no period is a minute",
+            ));
         }
     };
     Ok(PartitionMapper::StartOf(StartOf::new(period)))
@@ -245,10 +252,6 @@ fn default_downstream(window: &Window) -> Result<PartitionMapper, PartitionError
 /// As Python's `isoformat` writes it.
 fn iso(begin: NaiveDateTime) -> String {
     begin.format("%Y-%m-%dT%H:%M:%S").to_string()
-}
-
-pub(super) fn definition(message: &str) -> PartitionError {
-    PartitionError::Definition(message.to_owned())
 }
 
 fn bar() -> String {

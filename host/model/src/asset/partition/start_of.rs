@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::PartitionError;
 use super::format::{Field, Format, Reading};
-use super::mapper::definition;
 
 /// The begin of a period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +88,8 @@ impl StartOf {
     }
 
     pub(super) fn zone(&self) -> Result<Tz, PartitionError> {
-        let unknown = || definition(&format!("time zone {:?} is not known; use an IANA name", self.timezone));
+        let unknown =
+            || PartitionError::definition(format!("time zone {:?} is not known; use an IANA name", self.timezone));
         self.timezone.parse().map_err(|_| unknown())
     }
 
@@ -106,7 +106,7 @@ impl StartOf {
             return Ok(());
         }
         let example = if format.has(Field::Quarter) { "%Y-Q{quarter}" } else { self.period.default_format() };
-        Err(definition(&format!(
+        Err(PartitionError::definition(format!(
             "the begin of a period cannot be read from keys like {format:?}; use a format such as {example:?}",
             format = format.to_string()
         )))
