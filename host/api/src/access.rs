@@ -1,8 +1,6 @@
 //! Who may call a route: the token's signature, its revocation, its role. Routes say what they need, handlers get who
 //! asks.
 
-use std::time::Duration;
-
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -12,7 +10,6 @@ use flow_broker::{Actor, PlatformActor};
 use flow_model::ids::TokenId;
 use flow_model::roles::{Need, Role};
 use futures::future::BoxFuture;
-use tokio::time::sleep;
 
 use crate::Api;
 use crate::http::Problem;
@@ -124,9 +121,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 #[derive(Debug, Clone, Copy)]
 struct Session(TokenId);
 
-/// How often a stream asks whether its listener may go on.
-const LISTENING: Duration = Duration::from_secs(2);
-
 /// The caller, on a route that needs a role within a tenant and answers with a stream.
 pub(crate) struct Listener {
     /// Who listens.
@@ -142,16 +136,10 @@ impl FromRequestParts<Api> for Listener {
         let Member(actor) = Member::from_request_parts(parts, api).await?;
         let Session(jti) = parts.extensions.get().copied().ok_or_else(Problem::internal)?;
         let (broker, shutdown) = (api.broker.clone(), api.shutdown.clone());
-        let ended = async move {
-            // A database that does not answer for a moment ends nobody's stream.
-            while !matches!(broker.live_token(jti).await, Ok(None)) {
-                sleep(LISTENING).await;
-            }
-        };
         let until = Box::pin(async move {
             tokio::select! {
                 () = shutdown.cancelled() => (),
-                () = ended => (),
+                () = broker.token_ended(jti) => (),
             }
         });
         Ok(Self { actor, until })

@@ -14,8 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Connections held at once; more wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 4_096;
+/// Connections held at once, most of them by those who follow something; more wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 16_384;
 
 /// How long a client may take to send the head of a request, and how long a connection may idle between two. Clients of
 /// ours close idle connections sooner, so that none sends a request into one that is being closed.

@@ -74,4 +74,4 @@ pub use leases::GRANT_LIFE;
 pub use local::{Admit, BrokerConfig, LocalBroker};
 pub use modules::{Upload, UploadError};
 pub use run_changes::Cleared;
-pub use watching::StateEvents;
+pub use watching::{LogFollower, StateEvents};

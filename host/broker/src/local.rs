@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use crate::committer::Committer;
 use crate::engine::Engine;
 use crate::error::ServiceError;
+use crate::events::Followers;
 use crate::jobs::{Beats, Office};
 use crate::passwords::Passwords;
 use crate::secrets::Secrets;
@@ -61,7 +62,7 @@ pub struct BrokerConfig {
 /// - Runs: `trigger_run`, `runs`, `run`, `patch_run`, `delete_run`, `clear_run`, `wait_run` (a stream)
 /// - Task instances: `task_instances`, `task_instance`, `task_instance_tries`, `task_instance_try`,
 ///   `patch_task_instance`, `clear_task_instances`
-/// - Logs: `task_log`, `follow_log` (a stream)
+/// - Logs: `task_log`, `follow_log`
 /// - XComs: `xcom_entries`, `xcom_entry`
 /// - Variables, connections and pools: `variables`, `variable`, `create_variable`, `patch_variable`, `delete_variable`,
 ///   `bulk_variables`, and the same of connections and of pools; `dag_warnings`
@@ -89,6 +90,7 @@ pub(crate) struct Inner {
     pub(crate) live_tokens: LiveTokens,
     /// Wakes whoever waits for a module's parse to end; it may have been another's.
     pub(crate) parsed: Notify,
+    pub(crate) followers: Followers,
     pub(crate) admit: Admit,
     pub(crate) office: Option<Office>,
     pub(crate) beats: Beats,
@@ -116,6 +118,7 @@ impl LocalBroker {
             passwords: Passwords::new(),
             live_tokens: LiveTokens::new(),
             parsed: Notify::new(),
+            followers: Followers::default(),
             admit,
             office,
             beats: Beats::default(),

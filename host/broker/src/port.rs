@@ -66,7 +66,9 @@ impl Broker for LocalBroker {
             seq: self.inner.engine.next_log_seq(),
             lines: text,
         };
-        self.inner.committer.log(chunk).await.map_err(|refusal| refusal.about(attempt))
+        self.inner.committer.log(chunk).await.map_err(|refusal| refusal.about(attempt))?;
+        self.inner.followers.told(&grant.claims);
+        Ok(())
     }
 
     async fn finish(&self, grant: &Grant, report: Report) -> Result<(), BrokerError> {
@@ -76,7 +78,9 @@ impl Broker for LocalBroker {
                 let report = Report { end: checked(report.end), ..report };
                 let cause = Cause::Reported(claims.tenant.clone());
                 let finish = Finish { attempt: claims.attempt, report, cause };
-                self.inner.committer.finish(finish).await.map_err(|refusal| refusal.about(claims.attempt))
+                self.inner.committer.finish(finish).await.map_err(|refusal| refusal.about(claims.attempt))?;
+                self.inner.followers.told(claims);
+                Ok(())
             }
             AttemptRole::Parse { .. } => self.finish_parse(claims, report.end).await,
             AttemptRole::Timetable { .. } => self.finish_timetable(claims, report.end).await,

@@ -15,6 +15,8 @@ use flow_model::token::{Holder, IssuedToken, MAX_LIFE};
 use flow_store::{Session, token};
 use lru::LruCache;
 use serde_json::json;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::audit;
 use crate::error::{Actor, PlatformActor, ServiceError};
@@ -27,29 +29,35 @@ const REMEMBERED_MS: i64 = 30 * 24 * 3_600_000;
 
 /// Tokens looked up lately, so that a request costs no query. An answer is used for a second at most: that is how long a
 /// token that another process revoked may still open the door of this one.
-pub(crate) struct LiveTokens(Mutex<LruCache<TokenId, (IssuedToken, Millis)>>);
+pub(crate) struct LiveTokens {
+    kept: Mutex<LruCache<TokenId, (IssuedToken, Millis)>>,
+    revoked: Notify,
+}
 
 const KEPT: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+/// How often whoever goes on for long asks whether its token was revoked by another node.
+const LISTENING: Duration = Duration::from_secs(15);
 const FRESH: Duration = Duration::from_secs(1);
 
 impl LiveTokens {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(LruCache::new(KEPT)))
+        Self { kept: Mutex::new(LruCache::new(KEPT)), revoked: Notify::new() }
     }
 
     fn get(&self, id: TokenId, now: Millis) -> Option<IssuedToken> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let (token, read_at) = kept.get(&id)?;
         (now.since(*read_at) < FRESH && now >= *read_at).then(|| token.clone())
     }
 
     fn put(&self, token: IssuedToken, now: Millis) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(token.id, (token, now));
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).put(token.id, (token, now));
     }
 
     /// Forgets everything, after tokens were revoked.
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.revoked.notify_waiters();
     }
 }
 
@@ -91,6 +99,20 @@ impl LocalBroker {
         let Some(found) = token::find(&mut db, id).await? else { return Ok(None) };
         self.inner.live_tokens.put(found.clone(), now);
         Ok(Some(found).filter(|token| token.is_live(now)))
+    }
+
+    /// Returns when a token has ended: at once if it is revoked here, after a while if it is elsewhere.
+    pub async fn token_ended(&self, id: TokenId) {
+        loop {
+            let revoked = self.inner.live_tokens.revoked.notified();
+            let left = match self.live_token(id).await {
+                Ok(Some(token)) => token.expires_at.since(self.now()),
+                Ok(None) => return,
+                // A database that does not answer for a moment ends nothing.
+                Err(_) => LISTENING,
+            };
+            drop(timeout(left.min(LISTENING), revoked).await);
+        }
     }
 
     /// The tokens of a tenant's members and programs.

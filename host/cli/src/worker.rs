@@ -46,7 +46,6 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
                 let id = JobId::mint((tools.clock)(), random(&tools.entropy));
                 tracing::info!(worker = %id, slots, "the worker takes work");
                 let worker = Worker::new(broker, sandbox, worker_config(id, slots, drain, egress, &tools));
-                let worker = worker.map_err(|error| explain(&error))?;
                 Ok(worker.run(shutdown).await.map_err(|error| explain(&error))?)
             }
             Door::Local(database, given) => {
@@ -98,7 +97,7 @@ fn explain(error: &WorkerError) -> Failure {
     match error {
         WorkerError::NotAllowed(_) => Failure::not_allowed(error.to_string())
             .hint("the platform administrator makes a token with `flow-host tokens create NAME --worker`"),
-        WorkerError::NotUnderstood(_) | WorkerError::Client(_) => Failure::failed(error.to_string()),
+        WorkerError::NotUnderstood(_) => Failure::failed(error.to_string()),
     }
 }
 

@@ -90,6 +90,27 @@ pub struct Report {
     pub map_label: Option<String>,
 }
 
+/// What a worker tells about one attempt, as it travels: many share a request, and each is answered for itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The attempt's token.
+    pub token: String,
+    /// What there is to tell.
+    pub news: News,
+}
+
+/// What there is to tell about an attempt: the verbs of [`Broker`] whose answer says nothing but that they were taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// [`Broker::start`]
+    Start,
+    /// [`Broker::log`]
+    Log(Vec<LogLine>),
+    /// [`Broker::finish`]
+    Finish(Report),
+}
+
 /// Why the control plane refused a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "error", content = "detail", rename_all = "snake_case")]

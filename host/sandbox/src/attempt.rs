@@ -9,23 +9,23 @@ use flow_model::ids::Digest;
 use flow_model::port::{BrokerError, Report};
 use flow_model::work::{AttemptEnd, AttemptLimits, ErrorClass, Failure, Job, LogLevel, LogLine, RetryDecision, Usage};
 use futures::future::{BoxFuture, FutureExt as _, ready};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::answers::{self, failure};
 use crate::bindings::retry_policies::FailedTry;
 use crate::capabilities::Capabilities;
+use crate::class::Seat;
 use crate::classify::{Evidence, classify, stopped};
 use crate::entry::Entry;
 use crate::execute::{Returned, execute};
-use crate::guest::{self, Guest, MapLabel};
+use crate::guest::{Guest, MapLabel};
 use crate::leash::{Leash, Stop};
 use crate::log::AttemptLog;
 use crate::meter::{MemoryLimiter, Meter};
 use crate::ready::Ready;
 use crate::sandbox::Inner;
-use crate::ticker::Ticking;
+use crate::wasi::Wasi;
 
 /// One attempt at one piece of work.
 pub struct Attempt {
@@ -43,9 +43,9 @@ pub struct Attempt {
 
 /// A module that is ready and a slot to run it in. The slot is free again when the last guest in it has ended.
 struct Place {
-    ready: Ready,
+    ready: Arc<Ready>,
     module: Digest,
-    slot: Arc<(OwnedSemaphorePermit, Ticking)>,
+    seat: Arc<Seat>,
 }
 
 /// An attempt under way.
@@ -82,16 +82,16 @@ impl Inner {
         Report { end, usage, retry, map_label: map_label.take() }
     }
 
-    /// Takes a slot and makes the module ready.
+    /// Makes the module ready and waits for a slot.
     async fn place(
         &self,
         module: Digest,
         fetch: impl Future<Output = Result<Bytes, BrokerError>> + Send,
     ) -> Result<Place, Failure> {
-        let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else { return Err(no_room()) };
         let ready = self.modules.get(module, fetch).await;
         let ready = ready.map_err(|error| failure(ErrorClass::HostError, error.to_string()))?;
-        Ok(Place { ready, module, slot: Arc::new((permit, self.ticker.tick())) })
+        let seat = Arc::new(ready.seat().await);
+        Ok(Place { ready, module, seat })
     }
 }
 
@@ -136,19 +136,20 @@ impl Course<'_> {
         limits: AttemptLimits,
         capabilities: Arc<dyn Capabilities>,
     ) -> Result<Returned, Failure> {
-        let Some(guests) = &self.inner.guests else { return Err(no_room()) };
+        let stopping = || failure(ErrorClass::Capacity, "the host is stopping".into());
+        let guests = self.inner.guests.as_ref().ok_or_else(stopping)?;
         let meter = Arc::new(Meter::default());
         let sink = self.log.sink();
-        let wasi = guest::wasi(&entry, &place.module, Arc::clone(&self.inner.clock), &sink);
+        let wasi = Wasi::new(&entry, place.module, Arc::clone(&self.inner.clock));
         let leash = Arc::new(Leash::new(limits, self.cancel.clone(), Arc::clone(&meter)));
         let memory = MemoryLimiter::new(limits.memory_bytes, Arc::clone(&meter));
         let label = if matches!(entry, Entry::Task(_)) { self.map_label.clone() } else { MapLabel::default() };
         let guest = Guest::new(wasi, sink, (leash, memory), label, capabilities);
-        let execution = execute(place.ready.clone(), entry, guest, Arc::clone(&meter));
-        let slot = Arc::clone(&place.slot);
+        let execution = execute(Arc::clone(&place.ready), entry, guest, Arc::clone(&meter));
+        let seat = Arc::clone(&place.seat);
         let execution = guests.spawn(async move {
             let ending = execution.await;
-            drop(slot);
+            drop(seat);
             ending
         });
         let ending = AbortOnDropHandle::new(execution).await;
@@ -236,10 +237,6 @@ impl Capabilities for Nothing {
     fn log(&self, _: Vec<LogLine>) -> BoxFuture<'static, ()> {
         ready(()).boxed()
     }
-}
-
-fn no_room() -> Failure {
-    failure(ErrorClass::Capacity, "no slot was free to run it".into())
 }
 
 fn micros(span: Duration) -> u64 {

@@ -4,8 +4,8 @@ use flow_model::call::{Call, CallError, Reply};
 use flow_model::work::LogLine;
 use futures::future::BoxFuture;
 
-/// Answers what one attempt's guest asks. The futures run on the runtime that called [`crate::Sandbox::run`], never on
-/// the guests' own, so that a busy guest delays nobody's transaction.
+/// Answers what one attempt's guest asks. A call that is not answered at its first poll goes on, on the runtime that
+/// called [`crate::Sandbox::run`] and not on the guests' own, so that a busy guest delays nobody's transaction.
 pub trait Capabilities: Send + Sync {
     /// One brokered call. Dropping the future gives the call up.
     fn call(&self, call: Call) -> BoxFuture<'static, Result<Reply, CallError>>;

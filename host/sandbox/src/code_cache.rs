@@ -3,11 +3,12 @@
 //! Whatever is wrong with an entry, the worst that follows is one more compilation: it is moved to `quarantine/`.
 
 use std::io::{self, Read as _, Write as _};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use cap_std::fs::{Dir, File, MetadataExt as _, OpenOptions, OpenOptionsExt as _, Permissions, PermissionsExt as _};
 use flow_model::ids::Digest;
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
 
 use crate::native_code::{NativeCode, Sealer};
 
@@ -15,14 +16,28 @@ use crate::native_code::{NativeCode, Sealer};
 const QUARANTINE: &str = "quarantine";
 /// The permission bits of everyone but the owner.
 const OTHERS: u32 = 0o077;
+/// The kernel's present, for an entry that is used.
+const USED_NOW: Timestamps = Timestamps {
+    last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+    last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
+};
 /// The ending of files that are being written.
 const UNFINISHED: &str = ".part";
+
+/// How much is kept.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Bytes of one entry.
+    pub(crate) entry: u64,
+    /// Bytes of all of them.
+    pub(crate) all: u64,
+}
 
 /// A directory of compiled code that only this host may write.
 pub(crate) struct CodeCache {
     dir: Dir,
     sealer: Sealer,
-    max_bytes: u64,
+    bounds: Bounds,
     quarantined: AtomicU64,
     writes: AtomicU64,
 }
@@ -42,7 +57,7 @@ enum Distrust {
 
 impl CodeCache {
     /// Takes over `dir`, closes it to other users and removes what a crash left half-written.
-    pub(crate) fn open(dir: Dir, sealer: Sealer, max_bytes: u64) -> io::Result<Self> {
+    pub(crate) fn open(dir: Dir, sealer: Sealer, bounds: Bounds) -> io::Result<Self> {
         dir.set_permissions(".", Permissions::from_mode(0o700))?;
         dir.create_dir_all(QUARANTINE)?;
         for entry in dir.entries()? {
@@ -51,7 +66,7 @@ impl CodeCache {
                 dir.remove_file(name)?;
             }
         }
-        Ok(Self { dir, sealer, max_bytes, quarantined: AtomicU64::new(0), writes: AtomicU64::new(0) })
+        Ok(Self { dir, sealer, bounds, quarantined: AtomicU64::new(0), writes: AtomicU64::new(0) })
     }
 
     /// The code of the component `digest`, if it is here and can be trusted.
@@ -71,11 +86,40 @@ impl CodeCache {
         self.sealer.seal(digest, code)
     }
 
-    /// Keeps code. A full disk costs the next start a compilation, no more.
+    /// Keeps code, in place of what was not used for longest. A full disk costs the next start a compilation, no more.
     pub(crate) fn put(&self, digest: &Digest, code: &NativeCode) {
-        if let Err(error) = self.write(digest, code.sealed()) {
+        if let Err(error) = self.write(digest, code.sealed()).and_then(|()| self.make_room()) {
             tracing::warn!(%digest, %error, "compiled code could not be cached");
         }
+    }
+
+    /// Removes what was not used for longest until the rest is within its bounds.
+    fn make_room(&self) -> io::Result<()> {
+        let mut kept = Vec::new();
+        for folder in [".", QUARANTINE] {
+            for entry in self.dir.read_dir(folder)? {
+                let entry = entry?;
+                // Somebody else who makes room may have been faster.
+                let Ok(metadata) = entry.metadata() else { continue };
+                if metadata.is_file() {
+                    let last_used = (metadata.mtime(), metadata.mtime_nsec());
+                    kept.push((last_used, metadata.len(), Path::new(folder).join(entry.file_name())));
+                }
+            }
+        }
+        let mut bytes: u64 = kept.iter().map(|(_, size, _)| size).sum();
+        kept.sort_unstable();
+        for (_, size, name) in kept {
+            if bytes <= self.bounds.all {
+                break;
+            }
+            bytes -= size;
+            match self.dir.remove_file(name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Moves an entry out of the way.
@@ -101,11 +145,14 @@ impl CodeCache {
         options.read(true).custom_flags(flags.bits().cast_signed());
         let file = self.dir.open_with(entry_name(digest), &options)?;
         check_owner(&file)?;
-        let mut sealed = Vec::new();
-        file.take(self.max_bytes + 1).read_to_end(&mut sealed)?;
-        if u64::try_from(sealed.len()).is_ok_and(|size| size > self.max_bytes) {
-            return Err(Distrust::TooBig(self.max_bytes));
+        let size = file.metadata()?.len();
+        if size > self.bounds.entry {
+            return Err(Distrust::TooBig(self.bounds.entry));
         }
+        // Its age is that of its last use. Whether that could be noted changes nothing now.
+        let _ = futimens(&file, &USED_NOW);
+        let mut sealed = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        file.take(self.bounds.entry).read_to_end(&mut sealed)?;
         self.sealer.unseal(digest, sealed).ok_or(Distrust::BrokenSeal)
     }
 

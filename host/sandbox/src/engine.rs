@@ -1,4 +1,4 @@
-//! The one engine: how components are compiled, and what their instances can never exceed.
+//! The engines: how components are compiled, and what their instances can never exceed.
 //!
 //! The compile child builds its engine from the same [`base`] settings, so that its code loads here.
 
@@ -10,16 +10,31 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 
 /// The most that one linear memory can hold; an attempt's own limit may be lower.
 pub(crate) const MAX_MEMORY: usize = 512 << 20;
-/// Memories of one component.
-pub(crate) const MAX_MEMORIES: u32 = 4;
-/// Tables of one component.
-pub(crate) const MAX_TABLES: u32 = 16;
-/// Elements of one table: enough for the interpreters that are compiled to components.
-pub(crate) const MAX_TABLE_ELEMENTS: usize = 100_000;
-/// Core instances of one component: Python needs 14.
-pub(crate) const MAX_CORE_INSTANCES: u32 = 64;
+
+/// What one slot of a pool can hold: more than this no component of its class may declare.
+pub(crate) struct Bounds {
+    /// Core instances.
+    pub(crate) core_instances: u32,
+    /// Linear memories.
+    pub(crate) memories: u32,
+    /// Tables.
+    pub(crate) tables: u32,
+    /// Elements of one table.
+    pub(crate) table_elements: usize,
+    /// Bytes of the host's own bookkeeping.
+    pub(crate) instance_bytes: usize,
+}
+
+/// Enough for what compiles to WebAssembly itself: Rust, C, Go. Small, so that there is room for thousands.
+pub(crate) const SMALL: Bounds =
+    Bounds { core_instances: 8, memories: 2, tables: 4, table_elements: 20_000, instance_bytes: 1 << 20 };
+/// Enough for interpreters that are compiled to components: Python has 14 core instances and large tables.
+pub(crate) const LARGE: Bounds =
+    Bounds { core_instances: 200, memories: 8, tables: 64, table_elements: 100_000, instance_bytes: 10 << 20 };
+
 /// Frames kept of a guest's stack when it traps.
 pub(crate) const BACKTRACE_FRAMES: usize = 20;
+
 /// What compiled code depends on: the same in the host and in its compile child.
 pub(crate) fn base() -> Config {
     let mut config = Config::new();
@@ -50,10 +65,10 @@ pub(crate) fn base() -> Config {
     config
 }
 
-/// The engine that guests run on, with room for `slots` of them at once.
-pub(crate) fn pooled(slots: u32) -> wasmtime::Result<Engine> {
+/// An engine that guests run on, with `slots` of these `bounds`.
+pub(crate) fn pooled(slots: u32, bounds: &Bounds) -> wasmtime::Result<Engine> {
     let mut config = base();
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots)));
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots, bounds)));
     Engine::new(&config)
 }
 
@@ -62,23 +77,23 @@ pub(crate) fn compiler() -> wasmtime::Result<Engine> {
     Engine::new(&base())
 }
 
-fn pool(slots: u32) -> PoolingAllocationConfig {
+fn pool(slots: u32, bounds: &Bounds) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     // `pagemap_scan` stays off: in version 48 a page that was swapped out while dirty survives the reset, and the next
     // tenant in the slot could read it.
     pool.total_component_instances(slots)
         .total_stacks(slots)
-        .total_core_instances(slots.saturating_mul(16))
-        .total_memories(slots.saturating_mul(2))
-        .total_tables(slots.saturating_mul(4))
-        .max_core_instances_per_component(MAX_CORE_INSTANCES)
-        .max_memories_per_component(MAX_MEMORIES)
-        .max_tables_per_component(MAX_TABLES)
-        .max_memories_per_module(MAX_MEMORIES)
-        .max_tables_per_module(MAX_TABLES)
-        .max_component_instance_size(1 << 20)
-        .max_core_instance_size(1 << 20)
-        .table_elements(MAX_TABLE_ELEMENTS)
+        .total_core_instances(slots.saturating_mul(bounds.core_instances))
+        .total_memories(slots.saturating_mul(bounds.memories))
+        .total_tables(slots.saturating_mul(bounds.tables))
+        .max_core_instances_per_component(bounds.core_instances)
+        .max_memories_per_component(bounds.memories)
+        .max_tables_per_component(bounds.tables)
+        .max_memories_per_module(bounds.memories)
+        .max_tables_per_module(bounds.tables)
+        .max_component_instance_size(bounds.instance_bytes)
+        .max_core_instance_size(bounds.instance_bytes)
+        .table_elements(bounds.table_elements)
         .max_memory_size(MAX_MEMORY)
         // Zeroing what is kept is cheaper than giving it back to the kernel and faulting it in again.
         .linear_memory_keep_resident(64 << 10)

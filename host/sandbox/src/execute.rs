@@ -52,7 +52,7 @@ pub(crate) enum Returned {
 }
 
 /// Makes one call into `ready`. Nothing of the guest is left when this returns.
-pub(crate) async fn execute(ready: Ready, entry: Entry, guest: Guest, meter: Arc<Meter>) -> Ending {
+pub(crate) async fn execute(ready: Arc<Ready>, entry: Entry, guest: Guest, meter: Arc<Meter>) -> Ending {
     let leash = Arc::clone(&guest.leash);
     let work = meter.measure(begin(&ready, &entry, guest));
     tokio::select! {

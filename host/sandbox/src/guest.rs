@@ -1,31 +1,28 @@
 //! What the host keeps for one running guest, and how a guest's import becomes a brokered call.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use flow_model::call::{Call, CallError, limit};
-use flow_model::ids::{Digest, InvalidName};
-use flow_model::time::Clock;
-use flow_model::work::LogSource;
+use flow_model::ids::InvalidName;
+use futures::FutureExt as _;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::bindings::imports::types::Error;
 use crate::capabilities::Capabilities;
-use crate::clocks;
-use crate::entry::Entry;
 use crate::imports::FromReply;
 use crate::leash::Leash;
 use crate::log::LogSink;
 use crate::meter::MemoryLimiter;
-use crate::stdio::Captured;
+use crate::wasi::Wasi;
 
 /// Resources of the host that a guest can hold at once: streams, pollables and the like.
 const HOST_RESOURCES: usize = 4_096;
-/// Random bytes of one call.
-const RANDOM_BYTES: u64 = 1 << 20;
 /// The least time between two progress reports that reach the broker.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -39,8 +36,9 @@ pub(crate) struct Guest {
     pub(crate) memory: MemoryLimiter,
     /// What it wants to be called in lists.
     pub(crate) map_label: MapLabel,
-    wasi: WasiCtx,
-    table: ResourceTable,
+    /// Streams, pollables and the like.
+    pub(crate) table: ResourceTable,
+    wasi: Wasi,
     capabilities: Arc<dyn Capabilities>,
     host: Handle,
     progress_sent: Option<Instant>,
@@ -66,7 +64,7 @@ impl MapLabel {
 impl Guest {
     /// The state of a guest that has not begun yet. Calls are answered on the current runtime.
     pub(crate) fn new(
-        wasi: WasiCtx,
+        wasi: Wasi,
         log: Arc<LogSink>,
         (leash, memory): (Arc<Leash>, MemoryLimiter),
         map_label: MapLabel,
@@ -75,13 +73,24 @@ impl Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HOST_RESOURCES);
         let host = Handle::current();
-        Self { log, leash, memory, map_label, wasi, table, capabilities, host, progress_sent: None }
+        Self { log, leash, memory, map_label, table, wasi, capabilities, host, progress_sent: None }
     }
 
     /// Brokers one call and reads its reply. The call is given up when the guest is.
     pub(crate) async fn ask<T: FromReply>(&mut self, call: Call) -> Result<T, Error> {
-        let answer = AbortOnDropHandle::new(self.host.spawn(self.capabilities.call(call))).await;
-        let reply = answer.map_err(|_| Error::Unavailable("the host could not answer".into()))??;
+        let mut answer = self.capabilities.call(call);
+        // What is at hand is answered here. What has to be waited for moves to the host's threads: there no guest's
+        // slice comes between the steps of a transaction.
+        let at_once = poll_fn(|cx| {
+            let _host = self.host.enter();
+            Poll::Ready(answer.poll_unpin(cx))
+        });
+        let reply = match at_once.await {
+            Poll::Ready(reply) => reply?,
+            Poll::Pending => AbortOnDropHandle::new(self.host.spawn(answer))
+                .await
+                .map_err(|_| Error::Unavailable("the host could not answer".into()))??,
+        };
         T::from_reply(reply).ok_or_else(|| Error::Unavailable("the host's answer does not fit the question".into()))
     }
 
@@ -99,21 +108,8 @@ impl Guest {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView { ctx: self.wasi.context(&self.log), table: &mut self.table }
     }
-}
-
-/// What a guest sees of WASI: no environment, arguments, files or network, and clocks that suit the call.
-pub(crate) fn wasi(entry: &Entry, module: &Digest, clock: Clock, log: &Arc<LogSink>) -> WasiCtx {
-    let mut wasi = WasiCtx::builder();
-    wasi.stdout(Captured { log: Arc::clone(log), source: LogSource::Stdout })
-        .stderr(Captured { log: Arc::clone(log), source: LogSource::Stderr })
-        .max_random_size(RANDOM_BYTES);
-    match entry.stands_at() {
-        None => clocks::running(&mut wasi, clock),
-        Some(now) => clocks::fixed(&mut wasi, now, module),
-    }
-    wasi.build()
 }
 
 impl From<CallError> for Error {

@@ -7,6 +7,7 @@ mod answers;
 mod attempt;
 mod bindings;
 mod capabilities;
+mod class;
 mod classify;
 mod clocks;
 mod code_cache;
@@ -29,8 +30,10 @@ mod modules;
 mod native_code;
 mod ready;
 mod sandbox;
+mod shelf;
 mod stdio;
 mod ticker;
+mod wasi;
 
 pub use attempt::Attempt;
 pub use capabilities::Capabilities;

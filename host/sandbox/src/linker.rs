@@ -5,7 +5,6 @@
 
 use wasmtime::Engine;
 use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
-use wasmtime_wasi::WasiView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
@@ -42,9 +41,9 @@ pub(crate) const WASI: &[(&str, &[&str])] = &[
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
-    io::error::add_to_linker::<Guest, HasTable>(l, |guest| guest.ctx().table)?;
-    io::poll::add_to_linker::<Guest, HasTable>(l, |guest| guest.ctx().table)?;
-    io::streams::add_to_linker::<Guest, HasTable>(l, |guest| guest.ctx().table)?;
+    io::error::add_to_linker::<Guest, HasTable>(l, |guest| &mut guest.table)?;
+    io::poll::add_to_linker::<Guest, HasTable>(l, |guest| &mut guest.table)?;
+    io::streams::add_to_linker::<Guest, HasTable>(l, |guest| &mut guest.table)?;
     clocks::wall_clock::add_to_linker::<Guest, WasiClocks>(l, Guest::clocks)?;
     clocks::monotonic_clock::add_to_linker::<Guest, WasiClocks>(l, Guest::clocks)?;
     random::random::add_to_linker::<Guest, WasiRandom>(l, Guest::random)?;

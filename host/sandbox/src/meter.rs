@@ -99,19 +99,19 @@ impl ResourceLimiter for MemoryLimiter {
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= engine::MAX_TABLE_ELEMENTS || self.deny())
+        Ok(desired <= engine::LARGE.table_elements || self.deny())
     }
 
     fn memories(&self) -> usize {
-        engine::MAX_MEMORIES as usize
+        engine::LARGE.memories as usize
     }
 
     fn tables(&self) -> usize {
-        engine::MAX_TABLES as usize
+        engine::LARGE.tables as usize
     }
 
     fn instances(&self) -> usize {
-        engine::MAX_CORE_INSTANCES as usize
+        engine::LARGE.core_instances as usize
     }
 }
 

@@ -1,27 +1,22 @@
 //! Components made ready to run: from memory, from the code cache, or from the compiler, once each.
 
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use flow_model::ids::Digest;
 use flow_model::inspect::{Inspection, Rejection};
 use flow_model::port::BrokerError;
-use lru::LruCache;
-use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
-use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Component;
 
+use crate::class::{Class, Classes, exceeds_slot};
 use crate::code_cache::CodeCache;
 use crate::compiler::Compiler;
 use crate::engine;
 use crate::fit;
-use crate::guest::Guest;
 use crate::inspect;
 use crate::ready::Ready;
-
-type Slot = Arc<OnceCell<Ready>>;
+use crate::shelf::Shelf;
 
 /// Why a component could not be made ready.
 #[derive(Debug, thiserror::Error)]
@@ -39,28 +34,21 @@ pub(crate) enum LoadError {
 
 /// All components that this process knows.
 pub(crate) struct Modules {
-    engine: Engine,
-    linker: Linker<Guest>,
-    ready: Mutex<LruCache<Digest, Slot>>,
+    classes: Arc<Classes>,
+    shelf: Shelf,
     cache: Arc<CodeCache>,
     compiler: Compiler,
 }
 
 impl Modules {
-    /// Keeps at most `in_memory` components ready.
-    pub(crate) fn new(linker: Linker<Guest>, cache: CodeCache, compiler: Compiler, in_memory: NonZeroUsize) -> Self {
-        Self {
-            engine: linker.engine().clone(),
-            linker,
-            ready: Mutex::new(LruCache::new(in_memory)),
-            cache: Arc::new(cache),
-            compiler,
-        }
+    /// Keeps components ready on `shelf` and their code in `cache`.
+    pub(crate) fn new(classes: Classes, shelf: Shelf, cache: CodeCache, compiler: Compiler) -> Self {
+        Self { classes: Arc::new(classes), shelf, cache: Arc::new(cache), compiler }
     }
 
-    /// How many cache entries were not trusted.
-    pub(crate) fn quarantined(&self) -> u64 {
-        self.cache.quarantined()
+    /// What is kept ready, and what is kept on disk.
+    pub(crate) fn keeps(&self) -> (&Shelf, &CodeCache) {
+        (&self.shelf, &self.cache)
     }
 
     /// The component `digest`, ready; `fetch` is awaited only if neither it nor its code is at hand.
@@ -68,7 +56,7 @@ impl Modules {
         &self,
         digest: Digest,
         fetch: impl Future<Output = Result<Bytes, BrokerError>>,
-    ) -> Result<Ready, LoadError> {
+    ) -> Result<Arc<Ready>, LoadError> {
         let load = async {
             if let Some(ready) = self.cached(digest).await {
                 return Ok(ready);
@@ -79,9 +67,24 @@ impl Modules {
             }
             Ok(self.compile(digest, wasm).await?.0)
         };
+        self.ready(digest, load).await
+    }
+
+    /// The component `digest`, by way of `load` if it is not there.
+    async fn ready<E>(
+        &self,
+        digest: Digest,
+        load: impl Future<Output = Result<Arc<Ready>, E>>,
+    ) -> Result<Arc<Ready>, E> {
+        let place = self.shelf.place(digest);
+        if let Some(ready) = place.get() {
+            return Ok(Arc::clone(ready));
+        }
         // Attempts that come meanwhile wait for this one; if it fails or is given up, the next tries.
-        let ready = self.slot(digest).get_or_try_init(|| load).await.cloned();
-        ready.inspect_err(|_| self.forget_unready(&digest))
+        let ready = place.get_or_try_init(|| load).await.cloned();
+        drop(place);
+        self.shelf.tidy();
+        ready
     }
 
     /// Checks an uploaded component, compiles it and makes it ready.
@@ -98,76 +101,54 @@ impl Modules {
             compile_ms = millis;
             Ok(ready)
         };
-        let ready = self.slot(digest).get_or_try_init(|| load).await.cloned();
-        let ready = ready.inspect_err(|_| self.forget_unready(&digest))?;
+        let ready = self.ready(digest, load).await?;
         let (imports, exports) = names(ready.component());
         Ok(Inspection { digest, size, imports, exports, compile_ms })
     }
 
-    fn slot(&self, digest: Digest) -> Slot {
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(ready.get_or_insert(digest, Slot::default))
+    async fn cached(&self, digest: Digest) -> Option<Arc<Ready>> {
+        let (cache, classes) = (Arc::clone(&self.cache), Arc::clone(&self.classes));
+        let load = move || {
+            let code = cache.get(&digest)?;
+            let ready = classes.load(&code).map_err(|error| error.to_string());
+            let ready = ready.and_then(|(class, component)| link(class, &component).map_err(|error| error.to_string()));
+            ready.inspect_err(|why| cache.quarantine(&digest, why)).ok()
+        };
+        spawn_blocking(load).await.ok()?
     }
 
-    /// Makes room again for components that are of use.
-    fn forget_unready(&self, digest: &Digest) {
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        if ready.peek(digest).is_some_and(|slot| !slot.initialized()) {
-            ready.pop(digest);
-        }
-    }
-
-    async fn cached(&self, digest: Digest) -> Option<Ready> {
-        let (cache, engine) = (Arc::clone(&self.cache), self.engine.clone());
-        let load = move || cache.get(&digest).map(|code| code.load(&engine));
-        let loaded = spawn_blocking(load).await.ok()??;
-        match loaded.map_err(|error| error.to_string()).and_then(|it| self.link(&it).map_err(|error| error.to_string()))
-        {
-            Ok(ready) => Some(ready),
-            Err(why) => {
-                self.cache.quarantine(&digest, &why);
-                None
-            }
-        }
-    }
-
-    async fn compile(&self, digest: Digest, wasm: Bytes) -> Result<(Ready, u64), Rejection> {
+    async fn compile(&self, digest: Digest, wasm: Bytes) -> Result<(Arc<Ready>, u64), Rejection> {
         inspect::first_look(&wasm, self.compiler.limits().component_bytes)?;
         let compiled = self.compiler.compile(wasm).await?;
-        let (cache, engine) = (Arc::clone(&self.cache), self.engine.clone());
+        let (cache, classes) = (Arc::clone(&self.cache), Arc::clone(&self.classes));
         let load = move || {
             let code = cache.vouch(&digest, &compiled.code);
-            code.load(&engine).map(|component| (code, component))
+            let (class, component) = classes.load(&code).map_err(|error| not_loaded(&error))?;
+            let ready = link(class, &component)?;
+            // Kept only now, so that what is refused takes no room.
+            cache.put(&digest, &code);
+            Ok((ready, compiled.millis))
         };
-        let (code, component) = spawn_blocking(load).await.map_err(stopping)?.map_err(|error| not_loaded(&error))?;
-        let ready = self.link(&component)?;
-        // Kept only now, so that what is refused takes no room.
-        let cache = Arc::clone(&self.cache);
-        spawn_blocking(move || cache.put(&digest, &code)).await.map_err(stopping)?;
-        Ok((ready, compiled.millis))
+        spawn_blocking(load).await.map_err(|_| Rejection::Unavailable("the host is stopping".into()))?
     }
+}
 
-    /// Resolves a component's imports and exports against the contract.
-    fn link(&self, component: &Component) -> Result<Ready, Rejection> {
-        let wrong = |error: wasmtime::Error| Rejection::WrongSignature(format!("{error:#}"));
-        let linked = self.linker.instantiate_pre(component).map_err(wrong)?;
-        fit::check_exports(component).map_err(wrong)?;
-        Ready::new(linked).map_err(wrong)
-    }
+/// Resolves a component's imports and exports against the contract.
+fn link(class: Arc<Class>, component: &Component) -> Result<Arc<Ready>, Rejection> {
+    let wrong = |error: wasmtime::Error| Rejection::WrongSignature(format!("{error:#}"));
+    let linked = class.link(component).map_err(wrong)?;
+    fit::check_exports(component).map_err(wrong)?;
+    Ok(Arc::new(Ready::new(class, linked).map_err(wrong)?))
 }
 
 /// Why code that was compiled just now does not load: a slot of the pool cannot hold it, or the compile child is not
 /// of this host's version.
 fn not_loaded(error: &wasmtime::Error) -> Rejection {
-    if format!("{error:#}").contains("pooling allocator") {
+    if exceeds_slot(error) {
         return Rejection::TooDemanding(error.root_cause().to_string());
     }
     tracing::error!(error = format!("{error:#}"), "compiled code does not load");
     Rejection::Unavailable("its compiled code does not load".into())
-}
-
-fn stopping(_: tokio::task::JoinError) -> Rejection {
-    Rejection::Unavailable("the host is stopping".into())
 }
 
 fn names(component: &Component) -> (Vec<String>, Vec<String>) {

@@ -1,18 +1,21 @@
 //! A component that is compiled, checked and linked, and where its functions are.
 
+use std::sync::Arc;
+
 use flow_model::inspect::Optional;
-use wasmtime::component::{Instance, InstancePre};
+use wasmtime::component::{Component, Instance, InstancePre};
 use wasmtime::{Engine, Store};
 
 use crate::bindings::{callbacks, dags, retry_policies, tasks, timetables, triggers};
+use crate::class::{Class, Seat};
 use crate::entry::Entry;
 use crate::execute::{Ending, Returned};
 use crate::guest::Guest;
 use crate::inspect;
 
 /// A component that can be instantiated at once. Its exports are looked up here, once, not at each call.
-#[derive(Clone)]
 pub(crate) struct Ready {
+    class: Arc<Class>,
     pre: InstancePre<Guest>,
     dags: dags::GuestIndices,
     tasks: tasks::GuestIndices,
@@ -23,8 +26,8 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    /// Finds the functions of a component that was linked.
-    pub(crate) fn new(pre: InstancePre<Guest>) -> wasmtime::Result<Self> {
+    /// Finds the functions of a component that was linked in its class.
+    pub(crate) fn new(class: Arc<Class>, pre: InstancePre<Guest>) -> wasmtime::Result<Self> {
         let component = pre.component();
         let outline = component.component_type();
         let exports: Vec<&str> = outline.exports(component.engine()).map(|(name, _)| name).collect();
@@ -38,6 +41,7 @@ impl Ready {
             retry_policies: has(Optional::RetryPolicies)
                 .then(|| retry_policies::GuestIndices::new(&pre))
                 .transpose()?,
+            class,
             pre,
         })
     }
@@ -48,8 +52,19 @@ impl Ready {
     }
 
     /// The component itself.
-    pub(crate) fn component(&self) -> &wasmtime::component::Component {
+    pub(crate) fn component(&self) -> &Component {
         self.pre.component()
+    }
+
+    /// How many bytes of memory its code takes.
+    pub(crate) fn code_bytes(&self) -> usize {
+        let image = self.component().image_range();
+        image.end.addr() - image.start.addr()
+    }
+
+    /// Waits for a slot to run it in.
+    pub(crate) async fn seat(&self) -> Seat {
+        self.class.seat().await
     }
 
     /// An instance of its own for one store.

@@ -1,4 +1,4 @@
-//! The sandbox: one engine, its components, and the runtime that guests run on.
+//! The sandbox: classes of guests, their components, and the runtime that they run on.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -9,19 +9,20 @@ use flow_model::inspect::{Inspection, Rejection};
 use flow_model::port::{BrokerError, Report};
 use flow_model::time::Clock;
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
 
 use crate::attempt::Attempt;
-use crate::code_cache::CodeCache;
+use crate::class::Classes;
+use crate::code_cache::{Bounds, CodeCache};
 use crate::compiler::{CompileLimits, Compiler, CompilerCommand};
-use crate::engine;
-use crate::linker::linker;
 use crate::modules::Modules;
 use crate::native_code::Sealer;
-use crate::ticker::Ticker;
+use crate::shelf::Shelf;
 
 /// The largest piece of compiled code in bytes.
 const MAX_CODE: u64 = 1 << 30;
+
+/// Memory mappings of one guest: of its stack, and of its memory with its image and what it grew by, each with a guard.
+const MAPPINGS: u64 = 6;
 
 /// What a sandbox is made of.
 pub struct SandboxConfig {
@@ -33,8 +34,10 @@ pub struct SandboxConfig {
     pub slots: u32,
     /// How many threads run them.
     pub threads: NonZeroUsize,
-    /// How many components are kept ready in memory.
-    pub modules_in_memory: NonZeroUsize,
+    /// How many bytes of compiled code are kept ready in memory, beside what is in use.
+    pub code_in_memory: usize,
+    /// How many bytes of it are kept in `cache`.
+    pub code_on_disk: u64,
     /// How to start the compile child.
     pub compiler: CompilerCommand,
     /// What it may take.
@@ -70,12 +73,8 @@ pub struct Sandbox(Arc<Inner>);
 pub(crate) struct Inner {
     /// The components.
     pub(crate) modules: Modules,
-    /// How many guests can still begin.
-    pub(crate) slots: Arc<Semaphore>,
     /// What time it is.
     pub(crate) clock: Clock,
-    /// Ticks while guests run.
-    pub(crate) ticker: Ticker,
     /// What guests run on; `None` only while it is dropped.
     pub(crate) guests: Option<Runtime>,
 }
@@ -85,19 +84,21 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let slots = config.slots;
         let engine_error = |error: wasmtime::Error| SandboxError::Engine { slots, reason: format!("{error:#}") };
-        let engine = engine::pooled(slots).map_err(engine_error)?;
-        let ticker = Ticker::start(&engine).map_err(SandboxError::Threads)?;
-        let linker = linker(&engine).map_err(engine_error)?;
-        let sealer = Sealer::new(&config.cache_secret, engine::compatibility(&engine));
-        let cache = CodeCache::open(config.cache, sealer, MAX_CODE).map_err(SandboxError::Cache)?;
+        let classes = Classes::start(slots).map_err(engine_error)?;
+        let sealer = Sealer::new(&config.cache_secret, classes.compatibility());
+        let bounds = Bounds { entry: MAX_CODE, all: config.code_on_disk };
+        let cache = CodeCache::open(config.cache, sealer, bounds).map_err(SandboxError::Cache)?;
         let compiler = Compiler::new(config.compiler, config.compile_limits);
         Ok(Self(Arc::new(Inner {
-            modules: Modules::new(linker, cache, compiler, config.modules_in_memory),
-            slots: Arc::new(Semaphore::new(usize::try_from(slots).unwrap_or(usize::MAX))),
+            modules: Modules::new(classes, Shelf::new(config.code_in_memory), cache, compiler),
             clock: config.clock,
-            ticker,
             guests: Some(guests_runtime(config.threads)?),
         })))
+    }
+
+    /// How many of the process's memory mappings `slots` guests take at most.
+    pub fn mappings(slots: u32) -> u64 {
+        u64::from(slots) * MAPPINGS
     }
 
     /// Looks at an uploaded component and compiles it: may it run here, and what is it made of?
@@ -120,9 +121,14 @@ impl Sandbox {
         Arc::clone(&self.0.clock)
     }
 
+    /// How many components are kept ready in memory, and how many bytes of code they have.
+    pub fn kept_ready(&self) -> (usize, usize) {
+        self.0.modules.keeps().0.holds()
+    }
+
     /// How many entries of the code cache were not trusted since the start.
     pub fn quarantined(&self) -> u64 {
-        self.0.modules.quarantined()
+        self.0.modules.keeps().1.quarantined()
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) enum StopReason {
 
 /// One attempt under way.
 pub(crate) struct Held {
-    grant: Mutex<Grant>,
+    grant: Mutex<Arc<Grant>>,
     stop: CancellationToken,
     reason: OnceLock<StopReason>,
 }
@@ -28,12 +28,12 @@ pub(crate) struct Held {
 impl Held {
     /// An attempt that was just claimed.
     pub(crate) fn new(grant: Grant) -> Self {
-        Self { grant: Mutex::new(grant), stop: CancellationToken::new(), reason: OnceLock::new() }
+        Self { grant: Mutex::new(Arc::new(grant)), stop: CancellationToken::new(), reason: OnceLock::new() }
     }
 
     /// The grant as last renewed.
-    pub(crate) fn grant(&self) -> Grant {
-        lock(&self.grant).clone()
+    pub(crate) fn grant(&self) -> Arc<Grant> {
+        Arc::clone(&lock(&self.grant))
     }
 
     /// Stops the attempt. The first reason is the one that counts.
@@ -100,7 +100,7 @@ impl Holdings {
         if all.is_empty() {
             return;
         }
-        let grants: Vec<Grant> = all.iter().map(|held| held.grant()).collect();
+        let grants: Vec<Grant> = all.iter().map(|held| Grant::clone(&held.grant())).collect();
         match broker.renew(&grants).await {
             Ok(renewals) => all.iter().zip(renewals).for_each(|(held, renewal)| apply(held, renewal)),
             // The next beat asks again. A lease that ends meanwhile shows as fenced.
@@ -122,7 +122,7 @@ impl Holdings {
 
 fn apply(held: &Held, renewal: Renewal) {
     match renewal {
-        Renewal::Renewed(grant) => *lock(&held.grant) = *grant,
+        Renewal::Renewed(grant) => *lock(&held.grant) = Arc::new(*grant),
         Renewal::Fenced => held.stop(StopReason::Fenced),
     }
 }

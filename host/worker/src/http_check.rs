@@ -18,6 +18,7 @@ use flow_model::work::{AttemptEnd, ErrorClass, Failure, LogLevel, LogLine, LogSo
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
+use tokio::sync::OnceCell;
 
 /// How long an answer's head may take, from the look-up of the name on.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,7 +32,8 @@ const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 /// Makes such requests. Clones share the client.
 #[derive(Clone)]
 pub(crate) struct HttpChecks {
-    client: Client,
+    /// Made at the first request, for it reads all of the machine's certificates.
+    client: Arc<OnceCell<Client>>,
     egress: Arc<Egress>,
     clock: Clock,
 }
@@ -46,18 +48,23 @@ enum Seen {
 
 impl HttpChecks {
     /// Requests to what `egress` allows.
-    pub(crate) fn new(egress: Egress, clock: Clock) -> Result<Self, reqwest::Error> {
-        let egress = Arc::new(egress);
-        let client = Client::builder()
-            .dns_resolver(Resolver { egress: Arc::clone(&egress) })
-            .timeout(PATIENCE)
-            .redirect(within_one_origin())
-            // A proxy would resolve names itself, and a kept connection would outlive the check of its address.
-            .no_proxy()
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("flow-host/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client, egress, clock })
+    pub(crate) fn new(egress: Egress, clock: Clock) -> Self {
+        Self { client: Arc::default(), egress: Arc::new(egress), clock }
+    }
+
+    async fn client(&self) -> Result<&Client, reqwest::Error> {
+        let client = || async {
+            Client::builder()
+                .dns_resolver(Resolver { egress: Arc::clone(&self.egress) })
+                .timeout(PATIENCE)
+                .redirect(within_one_origin())
+                // A proxy would resolve names itself, and a kept connection would outlive the check of its address.
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+                .user_agent(concat!("flow-host/", env!("CARGO_PKG_VERSION")))
+                .build()
+        };
+        self.client.get_or_try_init(client).await
     }
 
     /// Looks once, for a task that declared `uses`.
@@ -130,7 +137,8 @@ impl HttpChecks {
     /// An error is a refusal that no other look can change.
     async fn ask(&self, url: Url) -> Result<Seen, String> {
         let origin = url.origin().ascii_serialization();
-        match self.client.get(url).send().await {
+        let answer = async { self.client().await?.get(url).send().await };
+        match answer.await {
             // The body is not read: the connection goes with the answer.
             Ok(answer) => Ok(Seen::Status(answer.status())),
             Err(error) if caused_by_refusal(&error) => Err(forbidden(&origin)),

@@ -8,6 +8,7 @@ mod backoff;
 mod brokered;
 mod held;
 mod http_check;
+mod outbox;
 mod remote;
 mod wire;
 mod worker;

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flow_model::call::{Call, CallError, Reply};
-use flow_model::port::{Broker, BrokerError, ClaimRequest, Renewal, Report};
+use flow_model::port::{Broker, BrokerError, ClaimRequest, News, Notice, Renewal, Report};
 use flow_model::work::{Grant, LogLine, Work};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, Url};
 use serde::Serialize;
+use tokio::sync::oneshot;
 
+use crate::outbox::{Letter, Outbox};
 use crate::wire::{self, JSON_BYTES, MODULE_BYTES, RenewRequest};
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -53,6 +56,7 @@ struct Door {
     http: Client,
     base: Url,
     token: String,
+    outbox: Outbox,
 }
 
 impl RemoteBroker {
@@ -70,7 +74,34 @@ impl RemoteBroker {
             .user_agent(concat!("flow-host-worker/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(RemoteConfigError::Client)?;
-        Ok(Self(Arc::new(Door { http, base, token })))
+        Ok(Self(Arc::new(Door { http, base, token, outbox: Outbox::default() })))
+    }
+
+    /// Tells something about an attempt, in one request with whatever else there is to tell.
+    async fn tell(&self, grant: &Grant, news: News) -> Result<(), BrokerError> {
+        let notice = Notice { token: grant.token.clone(), news };
+        let json = serde_json::to_string(&notice).map_err(|error| BrokerError::Invalid(error.to_string()))?;
+        let (answer, answered) = oneshot::channel();
+        if self.0.outbox.leave(Letter { json, answer }) {
+            tokio::spawn(self.clone().carry());
+        }
+        answered.await.unwrap_or_else(|_| Err(BrokerError::Unavailable("the request broke off".to_owned())))
+    }
+
+    /// Sends what waits until there is nothing left.
+    async fn carry(self) {
+        while let Some(letters) = self.0.outbox.take() {
+            let (notices, waiting): (Vec<_>, Vec<_>) = letters.into_iter().map(|it| (it.json, it.answer)).unzip();
+            match self.0.deliver(notices).await {
+                Ok(answers) => {
+                    for (waiting, answer) in waiting.into_iter().zip(answers) {
+                        // Whoever no longer waits for it has ended.
+                        let _ = waiting.send(answer.map_or(Ok(()), Err));
+                    }
+                }
+                Err(error) => waiting.into_iter().for_each(|waiting| drop(waiting.send(Err(error.clone())))),
+            }
+        }
     }
 }
 
@@ -94,6 +125,14 @@ impl Door {
         self.post(verb).bearer_auth(&grant.token)
     }
 
+    /// Delivers notices; the answers are in their order.
+    async fn deliver(&self, notices: Vec<String>) -> Result<Vec<Option<BrokerError>>, BrokerError> {
+        let (count, body) = (notices.len(), format!("[{}]", notices.join(",")));
+        let request = self.post("tell").bearer_auth(&self.token).header(CONTENT_TYPE, "application/json").body(body);
+        let answers: Vec<Option<BrokerError>> = wire::send(request, JSON_BYTES).await?.json(None)?;
+        if answers.len() == count { Ok(answers) } else { Err(miscounted(count, answers.len())) }
+    }
+
     fn post(&self, verb: &str) -> RequestBuilder {
         self.http.post(self.url(verb))
     }
@@ -115,18 +154,14 @@ impl Broker for RemoteBroker {
     }
 
     async fn start(&self, grant: &Grant) -> Result<(), BrokerError> {
-        done(self.0.as_attempt("start", grant), grant).await
+        self.tell(grant, News::Start).await
     }
 
     async fn renew(&self, grants: &[Grant]) -> Result<Vec<Renewal>, BrokerError> {
         let tokens = grants.iter().map(|grant| grant.token.as_str()).collect();
         let renew = self.0.as_worker("renew", &RenewRequest { tokens });
         let renewals: Vec<Renewal> = wire::send(renew, JSON_BYTES).await?.json(None)?;
-        if renewals.len() != grants.len() {
-            let reason = format!("{} leases were to be renewed, {} were answered for", grants.len(), renewals.len());
-            return Err(BrokerError::Unavailable(reason));
-        }
-        Ok(renewals)
+        if renewals.len() == grants.len() { Ok(renewals) } else { Err(miscounted(grants.len(), renewals.len())) }
     }
 
     async fn call(&self, grant: &Grant, call: Call) -> Result<Reply, CallError> {
@@ -138,11 +173,11 @@ impl Broker for RemoteBroker {
     }
 
     async fn log(&self, grant: &Grant, lines: Vec<LogLine>) -> Result<(), BrokerError> {
-        done(self.0.as_attempt("log", grant).json(&lines), grant).await
+        self.tell(grant, News::Log(lines)).await
     }
 
     async fn finish(&self, grant: &Grant, report: Report) -> Result<(), BrokerError> {
-        done(self.0.as_attempt("finish", grant).json(&report), grant).await
+        self.tell(grant, News::Finish(report)).await
     }
 
     async fn module(&self, grant: &Grant) -> Result<Bytes, BrokerError> {
@@ -151,9 +186,8 @@ impl Broker for RemoteBroker {
     }
 }
 
-/// Sends a request whose answer has nothing to say but that it was taken.
-async fn done(request: RequestBuilder, grant: &Grant) -> Result<(), BrokerError> {
-    wire::send(request, JSON_BYTES).await?.bytes(Some(grant.claims.attempt)).map(drop)
+fn miscounted(asked: usize, answered: usize) -> BrokerError {
+    BrokerError::Unavailable(format!("{asked} attempts were asked about, {answered} were answered for"))
 }
 
 #[cfg(test)]

@@ -58,9 +58,6 @@ pub enum WorkerError {
     /// The control plane does not understand it.
     #[error("the control plane does not understand this worker: {0}; are both of the same version?")]
     NotUnderstood(String),
-    /// HTTP cannot be used on this machine.
-    #[error("the HTTP client could not be set up: {0}")]
-    Client(#[source] reqwest::Error),
 }
 
 /// Claims work through a broker and runs it in the sandbox.
@@ -74,7 +71,7 @@ pub struct Worker<B> {
 
 impl<B: Broker> Worker<B> {
     /// A worker that takes its work from `broker` and runs it in `sandbox`.
-    pub fn new(broker: B, sandbox: Sandbox, config: WorkerConfig) -> Result<Self, WorkerError> {
+    pub fn new(broker: B, sandbox: Sandbox, config: WorkerConfig) -> Self {
         let run = move |attempt, fetch| {
             let sandbox = sandbox.clone();
             Box::pin(async move { sandbox.run(attempt, fetch).await }) as BoxFuture<'static, _>
@@ -82,11 +79,11 @@ impl<B: Broker> Worker<B> {
         Self::running(broker, Arc::new(run), config)
     }
 
-    fn running(broker: B, run: Run, config: WorkerConfig) -> Result<Self, WorkerError> {
-        let checks = HttpChecks::new(config.egress.clone(), Arc::clone(&config.clock)).map_err(WorkerError::Client)?;
+    fn running(broker: B, run: Run, config: WorkerConfig) -> Self {
+        let checks = HttpChecks::new(config.egress.clone(), Arc::clone(&config.clock));
         let bench = Bench { broker, run, checks, entropy: Arc::clone(&config.entropy) };
         let slots = Arc::new(Semaphore::new(config.slots));
-        Ok(Self { bench, config, slots, holdings: Holdings::default(), attempts: TaskTracker::new() })
+        Self { bench, config, slots, holdings: Holdings::default(), attempts: TaskTracker::new() }
     }
 
     /// Works until `shutdown` is cancelled, then lets running attempts end for a while and hands back the rest.

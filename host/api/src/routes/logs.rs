@@ -5,13 +5,12 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use flow_broker::LocalBroker;
+use flow_broker::{LocalBroker, LogFollower};
 use flow_model::ids::{DagId, RunId, TaskId, TenantId};
 use flow_model::rest::logs::{LogMessage, LogQuery, TaskLog};
 use flow_model::roles::Role;
 use futures::{Stream, StreamExt, stream};
 use serde::Deserialize;
-use tokio::time::sleep;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
@@ -21,8 +20,11 @@ use crate::Api;
 use crate::access::Listener;
 use crate::http::{Json, Path, Problem, Queries, ndjson, sse, whole};
 
-/// How often a log that is followed is looked at.
-const LOOK: Duration = Duration::from_millis(300);
+/// How soon after a part of a log the next one is looked for, even if nobody says that there is one: what another node
+/// was told of is found this way only.
+const SOON: Duration = Duration::from_millis(300);
+/// The longest pause between two looks. While a log is silent each pause is twice as long as the one before.
+const LONGEST: Duration = Duration::from_secs(10);
 
 pub(super) fn routes() -> Routes {
     Routes::default().at_least(Role::Viewer, routes!(get_log))
@@ -80,9 +82,11 @@ async fn get_log(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let reader = Reader { broker: api.broker, tenant: actor.tenant, path, map_index: whose.map_index.0 };
+    // Following begins before the first look, so that nothing is logged unseen in between.
+    let follower = whose.follow.then(|| reader.follower());
     let first = reader.part(&query).await?;
-    if whose.follow {
-        let lines = reader.follow(first);
+    if let Some(follower) = follower {
+        let lines = reader.follow(follower, first);
         return Ok(if accepts(&headers, "text/event-stream") {
             sse("log", lines, until)
         } else {
@@ -114,15 +118,22 @@ impl Reader {
         Ok(self.broker.task_log(&self.tenant, (dag_id, dag_run_id), instance, *try_number, query).await?)
     }
 
+    fn follower(&self) -> LogFollower {
+        let LogPath { dag_id, dag_run_id, task_id, try_number } = &self.path;
+        self.broker.follow_log(&self.tenant, (dag_id, dag_run_id), (task_id, self.map_index), *try_number)
+    }
+
     /// The messages of `first` and those that follow, until the try has ended.
-    fn follow(self, first: TaskLog) -> impl Stream<Item = LogMessage> {
+    fn follow(self, follower: LogFollower, first: TaskLog) -> impl Stream<Item = LogMessage> {
         let next = first.continuation_token;
-        let later = stream::unfold((self, next), |(reader, next)| async move {
+        let begin = (self, follower, next, SOON);
+        let later = stream::unfold(begin, |(reader, mut follower, next, pause)| async move {
             let query = LogQuery { full_content: true, token: Some(next?) };
-            sleep(LOOK).await;
+            follower.more(pause).await;
             // A look that fails ends the stream: the client sees that the try had not ended, and asks again.
             let part = reader.part(&query).await.ok()?;
-            Some((stream::iter(part.content), (reader, part.continuation_token)))
+            let pause = if part.content.is_empty() { (pause * 2).min(LONGEST) } else { SOON };
+            Some((stream::iter(part.content), (reader, follower, part.continuation_token, pause)))
         });
         stream::iter(first.content).chain(later.flatten())
     }

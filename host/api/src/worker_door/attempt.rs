@@ -1,16 +1,16 @@
-//! What is done with an attempt's token: start, call, log, finish, and the component's bytes.
+//! What is done with an attempt's token alone: its guest's calls, and the component's bytes.
 
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flow_model::call::{Call, Reply, limit};
-use flow_model::port::{Broker, BrokerError, Report};
-use flow_model::work::{Grant, LogLine};
+use flow_model::port::{Broker, BrokerError};
+use flow_model::work::Grant;
 use serde::de::DeserializeOwned;
 
 use super::refusal::Refusal;
@@ -48,11 +48,6 @@ pub(super) async fn grant(tokens: &Tokens, token: &str) -> Result<Grant, BrokerE
     Ok(Grant { claims: own.claims, token: String::new() })
 }
 
-pub(super) async fn start(State(api): State<Api>, Attempt(grant): Attempt) -> Result<StatusCode, Refusal> {
-    api.broker.start(&grant).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
 pub(super) async fn call(
     State(api): State<Api>,
     Attempt(grant): Attempt,
@@ -60,26 +55,6 @@ pub(super) async fn call(
 ) -> Result<Json<Reply>, Refusal> {
     let call: Call = json(request).await?;
     Ok(Json(api.broker.call(&grant, call).await?))
-}
-
-pub(super) async fn log(
-    State(api): State<Api>,
-    Attempt(grant): Attempt,
-    request: Request,
-) -> Result<StatusCode, Refusal> {
-    let lines: Vec<LogLine> = json(request).await?;
-    Broker::log(&api.broker, &grant, lines).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-pub(super) async fn finish(
-    State(api): State<Api>,
-    Attempt(grant): Attempt,
-    request: Request,
-) -> Result<StatusCode, Refusal> {
-    let report: Report = json(request).await?;
-    api.broker.finish(&grant, report).await?;
-    Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn module(State(api): State<Api>, Attempt(grant): Attempt) -> Result<Response, Refusal> {

@@ -1,12 +1,14 @@
-//! What is done with a worker's token: claim work, and renew what is held.
+//! What a worker's token is needed for: to claim work, to renew what is held, and to tell what becomes of it.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use flow_model::ids::TenantId;
-use flow_model::port::{Broker, BrokerError, ClaimRequest, Renewal, TenantScope};
+use flow_model::port::{Broker, BrokerError, ClaimRequest, News, Notice, Renewal, TenantScope};
 use flow_model::work::{Grant, Work};
+use futures::future::join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::attempt::{grant, json};
 use super::refusal::Refusal;
@@ -86,6 +88,32 @@ pub(super) async fn renew(
         Some(Renewal::Fenced) | None => Ok(Renewal::Fenced),
     });
     Ok(Json(answers.collect::<Result<_, BrokerError>>()?))
+}
+
+/// Takes what a worker tells, all at once, so that one transaction can hold it. `null` answers what was taken.
+pub(super) async fn tell(
+    State(api): State<Api>,
+    worker: Worker,
+    request: Request,
+) -> Result<Json<Vec<Option<BrokerError>>>, Refusal> {
+    // Read one by one: a notice that makes no sense is no reason to refuse those of other attempts.
+    let notices: Vec<Box<RawValue>> = json(request).await?;
+    let taken = notices.iter().map(|notice| take(&api, &worker, notice.get()));
+    Ok(Json(join_all(taken).await.into_iter().map(Result::err).collect()))
+}
+
+async fn take(api: &Api, worker: &Worker, notice: &str) -> Result<(), BrokerError> {
+    let notice = serde_json::from_str(notice).map_err(|error| BrokerError::Invalid(error.to_string()))?;
+    let Notice { token, news } = notice;
+    let grant = grant(&api.tokens, &token).await?;
+    if !worker.may_serve(&grant.claims.tenant) {
+        return Err(BrokerError::Unauthorized("the attempt is of a tenant that this worker does not serve".to_owned()));
+    }
+    match news {
+        News::Start => api.broker.start(&grant).await,
+        News::Log(lines) => Broker::log(&api.broker, &grant, lines).await,
+        News::Finish(report) => api.broker.finish(&grant, report).await,
+    }
 }
 
 fn sign(api: &Api, grant: Grant) -> Result<Grant, BrokerError> {

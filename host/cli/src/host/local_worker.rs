@@ -32,10 +32,8 @@ impl LocalWorker {
         let Self { broker, sandbox, slots, drain, egress } = self;
         let id = broker.begin_worker(&tools.hostname).await?;
         tracing::info!(worker = %id, slots, "the worker takes work");
-        let outcome = match Worker::new(broker.clone(), sandbox, worker_config(id, slots, drain, egress, &tools)) {
-            Ok(worker) => worker.run(shutdown).await,
-            Err(error) => Err(error),
-        };
+        let worker = Worker::new(broker.clone(), sandbox, worker_config(id, slots, drain, egress, &tools));
+        let outcome = worker.run(shutdown).await;
         broker.end_worker(id).await?;
         Ok(outcome?)
     }

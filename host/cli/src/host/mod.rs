@@ -1,6 +1,7 @@
 //! A whole host in one process: store, broker, scheduler, API and workers, put together and taken apart in order.
 
 mod local_worker;
+mod machine;
 mod parts;
 mod plan;
 
@@ -46,6 +47,7 @@ impl Host {
     /// Puts a host together. When this returns it answers requests.
     pub(crate) async fn start(plan: Plan, shutdown: CancellationToken) -> Result<Self> {
         let tools = Tools::of_process();
+        machine::allow_open_files();
         // First what fails most often, before anything is on disk.
         let listener = listen(&plan.listen).await?;
         let dir = DataDir::open(&plan.data_dir)?;

@@ -16,6 +16,7 @@ use flow_sandbox::{CompileLimits, Sandbox, SandboxConfig};
 use flow_store::Store;
 use flow_worker::WorkerConfig;
 
+use super::machine;
 use crate::data_dir::DataDir;
 use crate::errors::Failure;
 use crate::settings::MasterKey;
@@ -25,8 +26,10 @@ use crate::{clock, compile, keys};
 const BEAT: Duration = Duration::from_secs(2);
 /// How long a worker may be silent before its attempts are lost.
 const LEASE: Duration = Duration::from_secs(30);
-/// Components kept ready in memory.
-const MODULES_IN_MEMORY: NonZeroUsize = NonZeroUsize::new(256).expect("it is not 0");
+/// Compiled code kept ready in memory: that of a thousand modules as small as Rust makes them.
+const CODE_IN_MEMORY: usize = 256 << 20;
+/// Compiled code kept on disk.
+const CODE_ON_DISK: u64 = 4 << 30;
 
 /// What the machine alone can give.
 pub(crate) struct Tools {
@@ -69,13 +72,15 @@ pub(crate) struct Parts {
 
 /// Starts a sandbox with its compiled code in the data directory.
 pub(crate) fn start_sandbox(dir: &DataDir, slots: u32, tools: &Tools) -> Result<Sandbox> {
+    machine::check_room(slots)?;
     let config = SandboxConfig {
         cache: dir.compiled()?,
         cache_secret: keys::cache(dir, &tools.entropy)?,
         // Uploads are checked here even if nothing runs here.
         slots: slots.max(1),
         threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        modules_in_memory: MODULES_IN_MEMORY,
+        code_in_memory: CODE_IN_MEMORY,
+        code_on_disk: CODE_ON_DISK,
         compiler: compile::command()?,
         compile_limits: CompileLimits::default(),
         clock: Arc::clone(&tools.clock),

@@ -39,7 +39,7 @@ pub(super) async fn play(stage: &Stage, dag: &DagId, given: &Given, bounds: &Bou
         until: own_began.after(bounds.own.0),
     };
     let (hurried, told) = Hurried::new(stage.broker.clone(), stage.clock.clone(), course);
-    let worker = Worker::new(hurried, stage.sandbox.clone(), stage.worker().await?)?;
+    let worker = Worker::new(hurried, stage.sandbox.clone(), stage.worker().await?);
     let stop = CancellationToken::new();
     let mut work = pin!(worker.run(stop.clone()));
     let ending = tokio::select! {

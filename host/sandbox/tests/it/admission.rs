@@ -116,8 +116,11 @@ async fn a_component_that_needs_more_than_any_attempt_can_have_is_refused() {
             "memory has a minimum byte size of 589824000 which exceeds the limit of 0x20000000 bytes",
         ),
         (
-            Wat { rest: "(memory 1) (memory 1) (memory 1) (memory 1)", ..Wat::default() },
-            "defined memories count of 5 exceeds the per-instance limit of 4",
+            Wat {
+                rest: "(memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1)",
+                ..Wat::default()
+            },
+            "defined memories count of 9 exceeds the per-instance limit of 8",
         ),
         (
             Wat { rest: "(table 100001 funcref)", ..Wat::default() },

@@ -98,6 +98,21 @@ async fn code_that_another_host_sealed_is_not_trusted() {
 }
 
 #[tokio::test]
+async fn the_entries_not_used_for_longest_make_room_for_others() {
+    let of_pages = |pages| Wat { pages, ..Wat::default() }.component();
+    let stage = Stage::new();
+    let (first, second) = (stage.module(of_pages(1)).await, stage.module(of_pages(2)).await);
+    let file = |digest: &Digest| entry(stage.cache.path(), digest);
+    let size = fs::metadata(file(&first)).expect("it is there").len();
+    // Used anew, the first is younger than the second.
+    let restarted = Stage::over(Arc::clone(&stage.cache), |config| config.code_on_disk = size * 5 / 2);
+    restarted.run(attempt(first, task("main", "[]"), &Arc::default())).await;
+    let third = restarted.module(of_pages(3)).await;
+    let kept = [first, second, third].map(|digest| file(&digest).exists());
+    assert_eq!(kept, [true, false, true]);
+}
+
+#[tokio::test]
 async fn a_module_is_fetched_once_for_many_attempts_and_must_be_the_right_one() {
     let stage = Stage::new();
     let component = Wat::default().component();

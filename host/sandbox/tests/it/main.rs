@@ -3,6 +3,7 @@
 mod admission;
 mod assets;
 mod calls;
+mod classes;
 mod code_cache;
 mod deferral;
 mod determinism;

@@ -52,7 +52,7 @@ impl Server {
 
 async fn look(allowed: &[&str], origins: &[&str], url: &str, statuses: &[u16]) -> (AttemptEnd, String) {
     let egress = Egress { allowed: allowed.iter().map(|network| network.parse().expect("a network")).collect() };
-    let checks = HttpChecks::new(egress, Arc::new(|| NOW)).expect("a client");
+    let checks = HttpChecks::new(egress, Arc::new(|| NOW));
     let uses = Uses { origins: origins.iter().map(|&origin| origin.to_owned()).collect(), ..Uses::default() };
     let check = HttpCheck { url: url.to_owned(), statuses: statuses.to_vec() };
     let (report, words) = checks.look(&check, &uses, 60_000).await;
@@ -152,7 +152,7 @@ async fn redirects_stay_within_their_origin() {
 async fn a_task_that_wants_to_look_all_the_time_looks_every_second() {
     let server = Server::start().await;
     let egress = Egress { allowed: vec!["127.0.0.1/32".parse().expect("a network")] };
-    let checks = HttpChecks::new(egress, Arc::new(|| NOW)).expect("a client");
+    let checks = HttpChecks::new(egress, Arc::new(|| NOW));
     let uses = Uses { origins: vec!["*".into()], ..Uses::default() };
     let check = HttpCheck { url: server.url("503"), statuses: Vec::new() };
     let (report, _) = checks.look(&check, &uses, 0).await;

@@ -191,7 +191,7 @@ fn start(plane: &Plane, run: Run, drain: Duration) -> Started {
         egress: Egress::default(),
     };
     let shutdown = CancellationToken::new();
-    let worker = Worker::running(plane.clone(), run, config).expect("a client").run(shutdown.clone());
+    let worker = Worker::running(plane.clone(), run, config).run(shutdown.clone());
     Started { shutdown, worker: tokio::spawn(worker) }
 }
 
