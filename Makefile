@@ -5,10 +5,13 @@ GUEST_SOURCES := $(shell git ls-files 'guest-examples/*.rs')
 # As part of the workspace: so the dependencies are built once for the program and its tests.
 HOST_BUILD := cargo build --workspace --bin flow-host
 HOST := $(or $(CARGO_TARGET_DIR),target)/debug/flow-host
+# In one go with what measures it, so that both are built from the same dependencies.
+BENCH_BUILD := cargo build --release --workspace --bin flow-host --bin bench
+BENCH := $(or $(CARGO_TARGET_DIR),target)/release/bench
 GUEST_BUILD := cargo build --release --target wasm32-wasip2 --manifest-path guest-examples/Cargo.toml --target-dir guest-examples/target
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format guests bench targets postgres cargo-component clean
+.PHONY: help demo test lint format guests bench bench-smoke profile targets postgres cargo-component clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,9 +36,17 @@ format: ## Format every source
 guests: targets ## Build the example components
 	$(GUEST_BUILD)
 
-bench: targets guests ## Measure, on SQLite and on PostgreSQL, and write docs/PERFORMANCE.md
-	cargo build --release --bin flow-host
-	cargo run --release --package flow-tests --bin bench -- $(BENCH_FLAGS)
+bench: targets guests ## Measure, on SQLite and on PostgreSQL, and write docs/PERFORMANCE.md; BENCH_FLAGS=--short for a glance
+	$(BENCH_BUILD)
+	$(BENCH) $(BENCH_FLAGS)
+
+bench-smoke: targets guests ## See that measuring works, without measuring anything worth to know
+	cargo build --workspace --bin flow-host --bin bench
+	$(dir $(HOST))bench --tiny --database sqlite --only workloads --only fairness --only waiting-followers
+
+profile: targets guests ## Say where a task's time goes, with a flame graph; needs perf. WHEN=before or after
+	$(BENCH_BUILD)
+	$(BENCH) --profile $(or $(WHEN),after)
 
 targets: # What guests compile to
 	@rustup target list --installed | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2

@@ -1,9 +1,8 @@
 //! Workers in processes of their own: over HTTP, where they know of no database, and beside the database.
 
 use std::path::Path;
-use std::process::{Child, Command};
 
-use flow_tests::{Client, binary, component};
+use flow_tests::{Client, RemoteWorker, component};
 use serde_json::json;
 
 use crate::database::{Database, Stage, on_both_databases};
@@ -11,59 +10,20 @@ use crate::pipeline::{prepare_etl, weather};
 
 on_both_databases!(a_remote_worker_runs_everything, a_worker_that_stops_hands_its_work_back);
 
-/// A `flow-host worker` process. Dropped, it is killed.
-struct RemoteWorker(Child);
-
-impl RemoteWorker {
-    /// Starts a worker whose environment holds nothing at all.
-    async fn start(stage: &Stage, name: &str, flags: &[&str]) -> Self {
-        let folder = stage.options.data.parent().expect("the data has a parent");
-        let token = stage.host.administrator().post("/api/v2/tokens/workers", &json!({ "subject": name })).await;
-        let token = token.expect(201)["access_token"].as_str().expect("a token").to_owned();
-        let (file, data) = (folder.join(format!("{name}.token")), folder.join(name));
-        std::fs::write(&file, token).expect("the token can be written");
-        let door = ["--server", stage.host.url(), "--token-file", text(&file), "--data-dir", text(&data)];
-        Self::spawn(&[&door, flags].concat())
-    }
-
-    /// Starts a worker that reaches the database itself.
-    fn beside(stage: &Stage) -> Self {
-        let url = stage.options.database_url.as_deref().expect("a database that can be shared");
-        let key = stage.options.data.join("master-key");
-        let data = stage.options.data.with_extension("worker");
-        Self::spawn(&["--database-url", url, "--master-key-file", text(&key), "--data-dir", text(&data)])
-    }
-
-    fn spawn(flags: &[&str]) -> Self {
-        let worker = Command::new(binary()).env_clear().arg("worker").args(flags).spawn();
-        Self(worker.expect("the worker starts"))
-    }
-
-    /// Asks it to stop in good order and waits until it has.
-    fn stop(mut self) {
-        let asked = Command::new("kill").arg(self.0.id().to_string()).status().expect("kill runs");
-        assert!(asked.success());
-        assert!(self.0.wait().expect("it can be waited for").success(), "an orderly end");
-    }
-}
-
-impl Drop for RemoteWorker {
-    fn drop(&mut self) {
-        // It may have ended already, which is what is wanted.
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("the path is UTF-8")
+/// A worker that reaches the database itself.
+fn worker_beside(stage: &Stage) -> RemoteWorker {
+    let text = |path: &Path| path.to_str().expect("the path is UTF-8").to_owned();
+    let url = stage.options.database_url.as_deref().expect("a database that can be shared");
+    let key = text(&stage.options.data.join("master-key"));
+    let data = text(&stage.options.data.with_extension("worker"));
+    RemoteWorker::spawn(&["--database-url", url, "--master-key-file", &key, "--data-dir", &data])
 }
 
 #[tokio::test]
 async fn a_worker_beside_the_database_runs_everything() {
     let stage = Database::Postgres.stage(&["--workers", "0"]);
     let tenant = stage.host.tenant("acme").await;
-    let worker = RemoteWorker::beside(&stage);
+    let worker = worker_beside(&stage);
     prepare_etl(&tenant).await;
     let run = tenant.trigger("etl", weather()).await;
     assert_eq!(tenant.wait("etl", &run).await, "success");
@@ -82,7 +42,7 @@ async fn jobs(tenant: &Client) -> Vec<[String; 2]> {
 async fn a_remote_worker_runs_everything(database: Database) {
     let stage = database.stage(&["--workers", "0"]);
     let tenant = stage.host.tenant("acme").await;
-    let _worker = RemoteWorker::start(&stage, "one", &[]).await;
+    let _worker = RemoteWorker::start(&stage.host, "one", &[]).await;
     prepare_etl(&tenant).await;
     let run = tenant.trigger("etl", weather()).await;
     assert_eq!(tenant.wait("etl", &run).await, "success");
@@ -95,14 +55,14 @@ async fn a_remote_worker_runs_everything(database: Database) {
 async fn a_worker_that_stops_hands_its_work_back(database: Database) {
     let stage = database.stage(&["--workers", "0"]);
     let tenant = stage.host.tenant("acme").await;
-    let first = RemoteWorker::start(&stage, "first", &["--drain-seconds", "0"]).await;
+    let first = RemoteWorker::start(&stage.host, "first", &["--drain-seconds", "0"]).await;
     tenant.upload("greedy", component("greedy")).await.expect(201);
     let run = tenant.trigger("greedy", json!({ "mode": "sleep" })).await;
     let path = format!("/api/v2/dags/greedy/dagRuns/{run}/taskInstances/misbehave");
     while tenant.get(&path).await.expect(200)["state"] != "running" {}
     first.stop();
     assert_eq!(tenant.get(&path).await.expect(200)["state"], "queued", "it waits for another worker");
-    let _second = RemoteWorker::start(&stage, "second", &[]).await;
+    let _second = RemoteWorker::start(&stage.host, "second", &[]).await;
     while tenant.get(&path).await.expect(200)["state"] != "running" {}
     assert_eq!(tenant.get(&path).await.expect(200)["try_number"], 1, "the lost attempt consumed no try");
 }

@@ -39,6 +39,12 @@ impl Client {
         Self { http: reqwest::Client::new(), url: url.to_owned(), token: token.to_owned() }
     }
 
+    /// The same somebody at the same host after it has moved.
+    #[must_use]
+    pub fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
+    }
+
     /// The token that it shows.
     pub fn token(&self) -> &str {
         &self.token

@@ -82,6 +82,11 @@ impl Host {
         &self.url
     }
 
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        &self.options.data
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()

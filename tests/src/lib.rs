@@ -8,7 +8,9 @@
 mod client;
 mod components;
 mod host;
+mod worker;
 
 pub use client::{Answer, Client};
 pub use components::component;
 pub use host::{Host, Options, binary};
+pub use worker::RemoteWorker;

@@ -10,5 +10,5 @@ mod stores;
 
 pub use clock::SettableClock;
 pub use postgres::Postgres;
-pub use stage::{LEASE, Stage, fails, open_broker, returns, spec, task_of};
+pub use stage::{LEASE, Stage, fails, know, open_broker, returns, spec, task_of};
 pub use stores::TestStore;

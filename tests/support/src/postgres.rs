@@ -21,17 +21,20 @@ pub struct Postgres {
     _keeper: Child,
 }
 
-/// Starts a server in `$1` with the binaries in `$2`, and ends it when standard input does.
+/// Starts a server in `$1` with the binaries in `$2` and the settings in `$3`, and ends it when standard input does.
 const KEEPER: &str = r#"
 set -e
 "$2/initdb" -D "$1/data" -A trust -U flow --no-sync -E UTF8 --locale=C >"$1/initdb.log" 2>&1
 "$2/pg_ctl" -D "$1/data" -w -s -l "$1/server.log" start \
-    -o "-k $1 -c listen_addresses= -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=300"
+    -o "-k $1 -c listen_addresses= -c max_connections=300 $3"
 echo ready
 cat >/dev/null || true
 "$2/pg_ctl" -D "$1/data" -s -m immediate stop || true
 rm -rf "$1"
 "#;
+
+/// Nothing has to outlive a test.
+const FORGETFUL: &str = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off";
 
 const WHAT_TO_INSTALL: &str = "no PostgreSQL server programs (initdb, pg_ctl, createdb) were found on the PATH, by `pg_config --bindir` or \
     in /usr/lib/postgresql; install the `postgresql` package of your system: every store function is tested on both \
@@ -44,8 +47,17 @@ impl Postgres {
         SERVER.get_or_init(Self::start)
     }
 
-    /// Starts a server.
+    /// Starts a server that is fast and keeps nothing.
     pub fn start() -> Self {
+        Self::start_with(FORGETFUL)
+    }
+
+    /// Starts a server with its defaults: what it has acknowledged survives a power cut.
+    pub fn durable() -> Self {
+        Self::start_with("")
+    }
+
+    fn start_with(settings: &str) -> Self {
         let binaries = find_binaries().expect(WHAT_TO_INSTALL);
         // A short path: the name of a Unix socket is at most 107 bytes long.
         let directory = TempDir::with_prefix("flow-pg-").expect("a temporary directory").keep();
@@ -54,7 +66,14 @@ impl Postgres {
             std::os::unix::fs::chown(&directory, Some(uid), Some(gid)).expect("the directory can be handed over");
         }
         let mut command = as_user(Command::new("sh"), user);
-        command.arg("-c").arg(KEEPER).arg("keeper").arg(&directory).arg(&binaries).current_dir(&directory);
+        command
+            .arg("-c")
+            .arg(KEEPER)
+            .arg("keeper")
+            .arg(&directory)
+            .arg(&binaries)
+            .arg(settings)
+            .current_dir(&directory);
         // In a process group of its own it outlives whoever ends this one, and cleans up.
         command.process_group(0);
         let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell can be started");

@@ -105,6 +105,46 @@ pub fn spec(json: Value) -> DagSpec {
     serde_json::from_value(json).expect("a DAG's description")
 }
 
+/// Makes a DAG known whose tasks are functions of the module with this digest, as if that had been parsed at this instant.
+pub async fn know(store: &Store, tenant: &TenantId, spec: DagSpec, (digest, now): (Digest, Millis)) -> DagId {
+    let limits = Restriction { earliest: spec.start_date, latest: spec.end_date, catchup: spec.catchup };
+    let schedule = spec.schedule.as_ref().map(|schedule| Schedule::parse(schedule).expect("a schedule"));
+    let id = DagVersionId::mint(now, entropy_bytes());
+    let version = VersionRow {
+        id,
+        tenant: tenant.clone(),
+        dag_id: spec.dag_id.clone(),
+        number: 1,
+        module: "stage".parse().expect("a module's name"),
+        module_version: 1,
+        digest,
+        spec: serde_json::to_string(&spec).expect("a description is JSON"),
+        part: None,
+        created_at: now,
+    };
+    let row = DagRow {
+        tenant: tenant.clone(),
+        dag_id: spec.dag_id.clone(),
+        version: id,
+        module: version.module.clone(),
+        display_name: spec.display_name.clone(),
+        description: spec.description.clone(),
+        tags: serde_json::json!(spec.tags).to_string(),
+        owners: serde_json::json!(spec.owners()).to_string(),
+        limits: (&spec).into(),
+        schedule: spec.schedule.as_ref().map(ToString::to_string),
+        is_paused: false,
+        is_stale: false,
+        parsed_at: now,
+        next: schedule.and_then(|schedule| schedule.next(None, limits, now)),
+    };
+    let mut tx = store.begin("know").await.expect("a transaction");
+    dag_version::insert(&mut tx, &version).await.expect("a version");
+    dag::put(&mut tx, &row).await.expect("a DAG");
+    tx.commit().await.expect("a commit");
+    spec.dag_id
+}
+
 impl<B: Broker> Stage<B> {
     /// Makes a DAG known, as parsing a module would.
     pub async fn know(&self, spec: DagSpec) -> DagId {
@@ -113,43 +153,7 @@ impl<B: Broker> Stage<B> {
 
     /// Makes a DAG of this tenant known.
     pub async fn know_for(&self, tenant: &TenantId, spec: DagSpec) -> DagId {
-        let now = self.clock.now();
-        let limits = Restriction { earliest: spec.start_date, latest: spec.end_date, catchup: spec.catchup };
-        let schedule = spec.schedule.as_ref().map(|schedule| Schedule::parse(schedule).expect("a schedule"));
-        let id = DagVersionId::mint(now, entropy_bytes());
-        let version = VersionRow {
-            id,
-            tenant: tenant.clone(),
-            dag_id: spec.dag_id.clone(),
-            number: 1,
-            module: "stage".parse().expect("a module's name"),
-            module_version: 1,
-            digest: Digest([9; 32]),
-            spec: serde_json::to_string(&spec).expect("a description is JSON"),
-            part: None,
-            created_at: now,
-        };
-        let row = DagRow {
-            tenant: tenant.clone(),
-            dag_id: spec.dag_id.clone(),
-            version: id,
-            module: version.module.clone(),
-            display_name: spec.display_name.clone(),
-            description: spec.description.clone(),
-            tags: serde_json::json!(spec.tags).to_string(),
-            owners: serde_json::json!(spec.owners()).to_string(),
-            limits: (&spec).into(),
-            schedule: spec.schedule.as_ref().map(ToString::to_string),
-            is_paused: false,
-            is_stale: false,
-            parsed_at: now,
-            next: schedule.and_then(|schedule| schedule.next(None, limits, now)),
-        };
-        let mut tx = self.db.store.begin("know").await.expect("a transaction");
-        dag_version::insert(&mut tx, &version).await.expect("a version");
-        dag::put(&mut tx, &row).await.expect("a DAG");
-        tx.commit().await.expect("a commit");
-        spec.dag_id
+        know(&self.db.store, tenant, spec, (Digest([9; 32]), self.clock.now())).await
     }
 
     /// Somebody of the tenant who may do anything in it.

@@ -28,9 +28,14 @@ impl TestStore {
     pub async fn sqlite() -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let config = StoreConfig::Sqlite(directory.path().join("flow.db"));
+        Self { _directory: Some(directory), ..Self::at(config).await }
+    }
+
+    /// A store that outlives the test.
+    pub async fn at(config: StoreConfig) -> Self {
         let store = open(&config).await;
         store.migrate().await.expect("the schema can be made");
-        Self { store, config, _directory: Some(directory) }
+        Self { store, config, _directory: None }
     }
 
     /// A store in a database of this test binary's PostgreSQL server.
