@@ -14,11 +14,12 @@ pub(crate) fn clock() -> Clock {
     })
 }
 
-/// The machine's random bytes, good enough for keys.
+/// The kernel's random bytes, good enough for keys. A generator of a library's own would take longer to start than all
+/// else that a process does before it serves.
 pub(crate) fn entropy() -> Entropy {
     Arc::new(|bytes| {
         // Going on with predictable keys would be worse than not going on.
-        aws_lc_rs::rand::fill(bytes).expect("the machine has random bytes");
+        getrandom::fill(bytes).expect("the machine has random bytes");
     })
 }
 

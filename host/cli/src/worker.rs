@@ -38,7 +38,7 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
         let tools = Tools::of_process();
         // Several workers on one machine share the directory above theirs.
         let dir = DataDir::open_one_of(&base, "worker")?;
-        let sandbox = start_sandbox(&dir, slots, &tools)?;
+        let sandbox = start_sandbox(&dir, slots, &tools).await?;
         let shutdown = signals::shutdown()?;
         match door {
             Door::Remote(config) => {

@@ -54,7 +54,8 @@ pub(crate) enum Returned {
 /// Makes one call into `ready`. Nothing of the guest is left when this returns.
 pub(crate) async fn execute(ready: Arc<Ready>, entry: Entry, guest: Guest, meter: Arc<Meter>) -> Ending {
     let leash = Arc::clone(&guest.leash);
-    let work = meter.measure(begin(&ready, &entry, guest));
+    // On the heap, or everything around it would hold it again: thousands of guests may sleep in here.
+    let work = meter.measure(Box::pin(begin(&ready, &entry, guest)));
     tokio::select! {
         biased;
         ending = work => ending,

@@ -16,7 +16,7 @@ use crate::engine;
 use crate::fit;
 use crate::inspect;
 use crate::ready::Ready;
-use crate::shelf::Shelf;
+use crate::shelf::{Place, Shelf};
 
 /// Why a component could not be made ready.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,10 @@ impl Modules {
         digest: Digest,
         fetch: impl Future<Output = Result<Bytes, BrokerError>>,
     ) -> Result<Arc<Ready>, LoadError> {
+        let place = self.shelf.place(digest);
+        if let Some(ready) = place.get() {
+            return Ok(Arc::clone(ready));
+        }
         let load = async {
             if let Some(ready) = self.cached(digest).await {
                 return Ok(ready);
@@ -67,19 +71,12 @@ impl Modules {
             }
             Ok(self.compile(digest, wasm).await?.0)
         };
-        self.ready(digest, load).await
+        // On the heap for as long as it takes: an attempt that runs should not be the larger for what few need to do.
+        Box::pin(self.fill(place, load)).await
     }
 
-    /// The component `digest`, by way of `load` if it is not there.
-    async fn ready<E>(
-        &self,
-        digest: Digest,
-        load: impl Future<Output = Result<Arc<Ready>, E>>,
-    ) -> Result<Arc<Ready>, E> {
-        let place = self.shelf.place(digest);
-        if let Some(ready) = place.get() {
-            return Ok(Arc::clone(ready));
-        }
+    /// Brings a component to its place, if it is not there yet.
+    async fn fill<E>(&self, place: Place, load: impl Future<Output = Result<Arc<Ready>, E>>) -> Result<Arc<Ready>, E> {
         // Attempts that come meanwhile wait for this one; if it fails or is given up, the next tries.
         let ready = place.get_or_try_init(|| load).await.cloned();
         drop(place);
@@ -101,7 +98,7 @@ impl Modules {
             compile_ms = millis;
             Ok(ready)
         };
-        let ready = self.ready(digest, load).await?;
+        let ready = self.fill(self.shelf.place(digest), load).await?;
         let (imports, exports) = names(ready.component());
         Ok(Inspection { digest, size, imports, exports, compile_ms })
     }

@@ -35,9 +35,11 @@ pub(crate) struct Bench<B> {
 
 impl<B: Broker> Bench<B> {
     /// Starts the attempt, runs its guest and reports how it ended, unless the attempt is fenced on the way.
+    ///
+    /// What is done before and after the guest runs is on the heap only while it is done: thousands of attempts may run.
     pub(crate) async fn carry_out(self, work: Work, holding: Holding) {
         let held = &holding.held;
-        match self.start(held).await {
+        match Box::pin(self.start(held)).await {
             Ok(()) => {}
             // The work is somebody else's now, or nobody's.
             Err(BrokerError::Fenced(_)) => return,
@@ -48,12 +50,13 @@ impl<B: Broker> Bench<B> {
             }
         }
         let report = self.perform(work, held).await;
-        match held.stopped() {
+        let report = match held.stopped() {
             // Nobody waits for the result.
-            Some(StopReason::Fenced) => {}
-            Some(StopReason::ShutDown) => self.report(held, blame_shut_down(report)).await,
-            None => self.report(held, report).await,
-        }
+            Some(StopReason::Fenced) => return,
+            Some(StopReason::ShutDown) => blame_shut_down(report),
+            None => report,
+        };
+        Box::pin(self.report(held, report)).await;
     }
 
     /// Does what the work asks for, in the sandbox if it is a guest's.
@@ -64,7 +67,7 @@ impl<B: Broker> Bench<B> {
         match job {
             Job::Http { check, poke_interval_ms } => {
                 let (report, words) = tokio::select! {
-                    looked = self.checks.look(&check, &grant.claims.uses, poke_interval_ms) => looked,
+                    looked = Box::pin(self.checks.look(&check, &grant.claims.uses, poke_interval_ms)) => looked,
                     () = held.stop_token().cancelled_owned() => return ended(ErrorClass::Cancelled, "it was stopped"),
                 };
                 capabilities.log(vec![self.checks.line(&report.end, words)]).await;

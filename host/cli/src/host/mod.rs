@@ -58,8 +58,8 @@ impl Host {
             None => keys::own(&dir, &tools.entropy)?,
         };
         let database = plan.postgres.unwrap_or_else(|| Database::Embedded(dir.database()));
-        let store = database.open_migrated().await?;
-        let sandbox = start_sandbox(&dir, plan.slots, &tools)?;
+        let store = async { Ok(database.open_migrated().await?) };
+        let (store, sandbox) = tokio::try_join!(store, start_sandbox(&dir, plan.slots, &tools))?;
         let parts = Parts {
             store: store.clone(),
             sandbox: sandbox.clone(),

@@ -70,8 +70,8 @@ pub(crate) struct Parts {
     pub(crate) limits: AttemptLimits,
 }
 
-/// Starts a sandbox with its compiled code in the data directory.
-pub(crate) fn start_sandbox(dir: &DataDir, slots: u32, tools: &Tools) -> Result<Sandbox> {
+/// Starts a sandbox with its compiled code in the data directory. Other things can be done meanwhile.
+pub(crate) async fn start_sandbox(dir: &DataDir, slots: u32, tools: &Tools) -> Result<Sandbox> {
     machine::check_room(slots)?;
     let config = SandboxConfig {
         cache: dir.compiled()?,
@@ -86,7 +86,8 @@ pub(crate) fn start_sandbox(dir: &DataDir, slots: u32, tools: &Tools) -> Result<
         clock: Arc::clone(&tools.clock),
     };
     let hint = "fewer slots need less address space: set --workers, or --concurrency of a worker";
-    Ok(Sandbox::new(config).map_err(|error| Failure::failed(error.to_string()).hint(hint))?)
+    let sandbox = tokio::task::spawn_blocking(|| Sandbox::new(config)).await?;
+    Ok(sandbox.map_err(|error| Failure::failed(error.to_string()).hint(hint))?)
 }
 
 /// Opens the broker on a store.

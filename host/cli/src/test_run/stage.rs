@@ -56,8 +56,9 @@ impl Stage {
         let clock = SkippingClock::new(tools.clock);
         let tools = Tools { clock: clock.as_clock(), ..tools };
         let Slots(slots) = settings.get(&CONCURRENCY)?;
-        let sandbox = start_sandbox(&scratch.compiled, slots, &tools)?;
-        let store = Database::Embedded(scratch.database()).open_migrated().await?;
+        let database = Database::Embedded(scratch.database());
+        let store = async { Ok(database.open_migrated().await?) };
+        let (store, sandbox) = tokio::try_join!(store, start_sandbox(&scratch.compiled, slots, &tools))?;
         let parts = Parts {
             store: store.clone(),
             sandbox: sandbox.clone(),
