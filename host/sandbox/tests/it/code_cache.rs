@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use flow_model::ids::Digest;
 use flow_model::work::AttemptEnd;
@@ -104,6 +105,10 @@ async fn the_entries_not_used_for_longest_make_room_for_others() {
     let (first, second) = (stage.module(of_pages(1)).await, stage.module(of_pages(2)).await);
     let file = |digest: &Digest| entry(stage.cache.path(), digest);
     let size = fs::metadata(file(&first)).expect("it is there").len();
+    for (digest, last_used) in [(first, 1), (second, 2)] {
+        let file = fs::File::options().write(true).open(file(&digest)).expect("it opens");
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(last_used)).expect("its age can be set");
+    }
     // Used anew, the first is younger than the second.
     let restarted = Stage::over(Arc::clone(&stage.cache), |config| config.code_on_disk = size * 5 / 2);
     restarted.run(attempt(first, task("main", "[]"), &Arc::default())).await;
