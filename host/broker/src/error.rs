@@ -1,6 +1,6 @@
 //! Who asks a service for something, and why a service refuses.
 
-use flow_model::ids::{InvalidName, TenantId};
+use flow_model::ids::{InvalidName, TaskId, TenantId};
 use flow_model::quota::OverQuota;
 use flow_model::roles::Role;
 use flow_store::StoreError;
@@ -27,12 +27,14 @@ pub struct PlatformActor {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceError {
     /// There is no such object, or it is another tenant's.
-    #[error("{kind} {name:?} was not found")]
+    #[error("{kind} {name:?} was not found{hint}")]
     NotFound {
         /// What kind of object, such as "DAG".
         kind: &'static str,
         /// Which one was asked for.
         name: String,
+        /// What to do, if there is something to do.
+        hint: &'static str,
     },
     /// The object exists already, or its state does not allow the change.
     #[error("{what}: {reason}")]
@@ -90,7 +92,12 @@ impl ServiceError {
     /// There is no `kind` of this name.
     #[expect(clippy::needless_pass_by_value, reason = "ids are passed as they are, references and texts alike")]
     pub fn not_found(kind: &'static str, name: impl ToString) -> Self {
-        Self::NotFound { kind, name: name.to_string() }
+        Self::NotFound { kind, name: name.to_string(), hint: "" }
+    }
+
+    /// There is no instance of the task without a map index, since it has some with one.
+    pub(crate) fn is_mapped(task: &TaskId) -> Self {
+        Self::NotFound { kind: "task instance", name: task.to_string(), hint: "; it is mapped: add its map index" }
     }
 
     /// `what` stands in the way of itself.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use flow_model::dag::WaitFor;
 use flow_model::ids::PartitionKey;
+use flow_model::map_label;
 use flow_model::time::Millis;
 use flow_model::uses::Uses;
 use flow_model::waiting::Waiting;
@@ -99,6 +100,8 @@ impl<'i> Handout<'i> {
             map_index: key.map_index,
             try_number,
         };
+        let arguments = self.briefing.arguments(key)?;
+        let template = task.map_index_template.as_deref().filter(|_| key.map_index.is_some());
         let context = TaskContext {
             dag_id: run.dag_id.clone(),
             run_id: run.run_id.clone(),
@@ -111,7 +114,8 @@ impl<'i> Handout<'i> {
             data_interval_start: run.interval.map(|interval| interval.start),
             data_interval_end: run.interval.map(|interval| interval.end),
             conf: self.briefing.conf(key.run).to_owned(),
-            arguments: self.briefing.arguments(key)?,
+            map_label: template.map(|template| map_label::render(template, &task.parameters, &arguments)),
+            arguments,
             resume: brief.resume,
             triggering_asset_events: self.briefing.triggering_events(key.run).to_owned(),
             partition_key: found.partition.as_ref().map(PartitionKey::to_string),

@@ -28,6 +28,26 @@ impl LocalBroker {
         Ok(found)
     }
 
+    /// The instances of a mapped task of a run that match `filter`, in map order.
+    pub async fn mapped_instances(
+        &self,
+        tenant: &TenantId,
+        run: (&DagId, &RunId),
+        task: &TaskId,
+        (filter, page): (TaskInstanceFilter, &PageRequest),
+    ) -> Result<Page<TaskInstance>, ServiceError> {
+        let mut db = self.inner.store.read().await?;
+        let row = known_run(&mut db, tenant, run.0, run.1).await?;
+        let version = self.inner.engine.versions.get(&mut db, tenant, row.version).await?;
+        let is_mapped = version.graph.find(task).is_some_and(|index| version.graph.mapping(index).is_some());
+        drop(db);
+        if !is_mapped {
+            return Err(ServiceError::not_found("mapped task", task));
+        }
+        let scope = Scope { dag: Some(run.0.clone()), run: Some(run.1.clone()), task: Some(task.clone()) };
+        self.task_instances(tenant, &scope, &TaskInstanceFilter { is_mapped: true, ..filter }, page).await
+    }
+
     /// One task instance.
     pub async fn task_instance(
         &self,
@@ -86,6 +106,8 @@ impl Inner {
         let absent = || ServiceError::not_found("task instance", named(task, map_index));
         let index = version.graph.find(task).ok_or_else(absent)?;
         let key = TaskKey { run: row.key, task: index, map_index };
+        let is_mapped = map_index.is_none() && version.graph.mapping(index).is_some();
+        let absent = || if is_mapped { ServiceError::is_mapped(task) } else { absent() };
         let mut instance = view::task_instances::get(db, tenant, key).await?.ok_or_else(absent)?;
         self.complete(db, tenant, [&mut instance.last_try]).await?;
         Ok((key, instance))

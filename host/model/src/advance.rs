@@ -22,7 +22,7 @@ mod sweep;
 mod verdict;
 mod whole;
 
-pub use changes::{Changes, Expanded, Step};
+pub use changes::{Changes, Step};
 pub use fit::Renumbering;
 pub use group::{GroupTries, Regroup};
 pub use host::Host;

@@ -22,6 +22,7 @@ pub mod graph;
 pub mod human_input;
 pub mod ids;
 pub mod inspect;
+pub mod map_label;
 pub mod mapping;
 pub mod params;
 pub mod port;

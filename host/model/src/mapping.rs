@@ -1,7 +1,7 @@
 //! The elements that mapped instances get: split out of their sources once, when a task or a group is expanded.
 //!
 //! Source: Airflow's `expandinput.py`. Of several sources every combination is one instance, the last source varies
-//! fastest; the elements of an object are its `[key, value]` pairs in order.
+//! fastest; the elements of an object are its `[key, value]` pairs, in the order of its keys.
 
 use serde_json::{Value, json};
 

@@ -213,6 +213,9 @@ pub struct TaskContext {
     /// The name of the exported retry policy that is asked if this try fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_policy: Option<String>,
+    /// How lists call the instance, unless it says otherwise itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_label: Option<String>,
 }
 
 fn no_elements() -> String {

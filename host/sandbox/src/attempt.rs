@@ -74,7 +74,8 @@ impl Inner {
         let began = Instant::now();
         let log = AttemptLog::new(attempt.limits.log_bytes, Arc::clone(&self.clock), Arc::clone(&attempt.capabilities));
         let cancel = attempt.cancel.clone();
-        let mut course = Course { inner: self, log, cancel, map_label: MapLabel::default(), usage: Usage::default() };
+        let map_label = MapLabel::of(&attempt.job);
+        let mut course = Course { inner: self, log, cancel, map_label, usage: Usage::default() };
         let (end, retry) = course.run(attempt, fetch).await;
         let Course { log, map_label, mut usage, .. } = course;
         usage.wall_us = micros(began.elapsed());

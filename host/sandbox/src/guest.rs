@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use flow_model::call::{Call, CallError, limit};
+use flow_model::call::{Call, CallError};
 use flow_model::ids::InvalidName;
+use flow_model::map_label;
+use flow_model::work::Job;
 use futures::FutureExt as _;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
@@ -49,10 +51,20 @@ pub(crate) struct Guest {
 pub(crate) struct MapLabel(Arc<Mutex<Option<String>>>);
 
 impl MapLabel {
+    /// What the instance is called until it says otherwise.
+    pub(crate) fn of(job: &Job) -> Self {
+        let given = match job {
+            Job::Task(context) => context.map_label.clone(),
+            Job::Parse { .. } | Job::Trigger { .. } | Job::Http { .. } | Job::Timetable(_) | Job::Callback { .. } => {
+                None
+            }
+        };
+        Self(Arc::new(Mutex::new(given)))
+    }
+
     /// Keeps as much of `label` as is shown.
     pub(crate) fn set(&self, label: &str) {
-        let shown = label.chars().take(limit::MAP_LABEL).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(shown);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(map_label::shortened(label));
     }
 
     /// The latest label.

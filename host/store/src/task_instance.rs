@@ -292,6 +292,30 @@ pub async fn items(db: &mut Session, keys: &[TaskKey]) -> Result<Vec<(TaskKey, S
         .collect()
 }
 
+#[derive(Serialize)]
+struct ItemColumns<'a> {
+    #[serde(flatten)]
+    key: KeyColumns,
+    item: &'a str,
+}
+
+const DEAL: Batch = batch!(
+    "UPDATE task_instance SET item = r.item FROM ",
+    rows(run_key text, task_index bigint, map_index bigint, item text),
+    " WHERE task_instance.run_key = r.run_key AND task_instance.task_index = r.task_index \
+     AND task_instance.map_index = r.map_index"
+);
+
+/// Gives mapped instances other elements, each one JSON text. The caller holds the locks of their runs.
+pub async fn deal(db: &mut Session, items: &[(TaskKey, String)]) -> Result<(), StoreError> {
+    for part in items.chunks(column::ROWS_PER_STATEMENT) {
+        let part: Vec<_> = part.iter().map(|(key, item)| ItemColumns { key: key.into(), item }).collect();
+        let (text, rows) = (db.text(DEAL), column::rows(&part)?);
+        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    }
+    Ok(())
+}
+
 const DELETE: Batch = batch!(
     "DELETE FROM task_instance WHERE (run_key, task_index, map_index) IN (SELECT r.run_key, r.task_index, r.map_index FROM ",
     rows(run_key text, task_index bigint, map_index bigint),

@@ -203,8 +203,9 @@ macro_rules! claimable {
 }
 
 const NEXT: Batch = locking!(claimable!("ORDER BY turn LIMIT $1"), skip);
+// The `+` keeps SQLite from collecting and sorting all that the tenants have: it reads the queue in its order.
 const NEXT_OF: Batch = Batch {
-    sqlite: claimable!("AND tenant IN (SELECT value FROM json_each($2)) ORDER BY turn LIMIT $1"),
+    sqlite: claimable!("AND +tenant IN (SELECT value FROM json_each($2)) ORDER BY turn LIMIT $1"),
     postgres: concat!(
         claimable!("AND tenant IN (SELECT json_array_elements_text($2::json)) ORDER BY turn LIMIT $1"),
         " FOR UPDATE SKIP LOCKED"

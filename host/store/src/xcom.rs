@@ -106,7 +106,9 @@ const RETURNED: Batch = batch!(
 const RETURNED_BY_ALL: Batch = batch!(
     "SELECT x.run_key, x.task_index, x.map_index, x.value FROM ",
     rows(run_key text, task_index bigint, map_index bigint),
-    " CROSS JOIN xcom AS x WHERE x.run_key = r.run_key AND x.task_index = r.task_index AND x.key = 'return_value' \
+    " CROSS JOIN xcom AS x CROSS JOIN task_instance AS t WHERE x.run_key = r.run_key AND x.task_index = r.task_index \
+     AND x.key = 'return_value' AND t.run_key = x.run_key AND t.task_index = x.task_index \
+     AND t.map_index = x.map_index AND t.state NOT IN ('failed', 'skipped', 'upstream_failed', 'removed') \
      ORDER BY x.run_key, x.task_index, x.map_index"
 );
 
@@ -115,7 +117,8 @@ pub async fn returned(db: &mut Session, tasks: &[TaskKey]) -> Result<Vec<(TaskKe
     values(db, RETURNED, tasks).await
 }
 
-/// What all instances of these tasks returned, in map order; one that returned nothing is left out.
+/// What all instances of these tasks returned, in map order; one that returned nothing is left out, and one of which an
+/// earlier try did and which has not succeeded since.
 pub async fn returned_by_all(
     db: &mut Session,
     tasks: &[(RunKey, TaskIndex)],

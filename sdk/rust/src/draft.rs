@@ -38,6 +38,8 @@ pub(crate) struct Call {
     /// The id, unless one is given.
     name: String,
     pub(crate) id: Option<String>,
+    /// The names of its function's parameters.
+    parameters: &'static [&'static str],
     arguments: Vec<Argument>,
     expand_kwargs: Option<MapSource>,
     pub(crate) depends_on: Vec<usize>,
@@ -112,6 +114,7 @@ impl Draft {
     /// Draws a call of `task`.
     pub(crate) fn draw(&mut self, task: &'static runtime::Task, inputs: Vec<Result<Supply>>) -> usize {
         let index = self.add(task.id, "function", task.name.into());
+        self.call(index).parameters = task.parameters;
         for (input, parameter) in inputs.into_iter().zip(task.parameters) {
             let what = || format!("argument `{parameter}` of task `{}` cannot be serialised", task.id);
             let Some(Supply { argument, kwargs }) = self.accept(input, what) else { continue };
@@ -143,6 +146,7 @@ impl Draft {
         self.calls.push(Call {
             name: name.to_owned(),
             id: None,
+            parameters: &[],
             arguments: Vec::new(),
             expand_kwargs: None,
             depends_on: Vec::new(),

@@ -161,8 +161,9 @@ impl<T> Output<T> {
         self.set("max_active_tis_per_dagrun", count)
     }
 
-    /// How its mapped instances are called in lists: a text in which `{name}` stands for an argument. A running
-    /// instance can also name itself, by [`set_map_label`](crate::set_map_label).
+    /// How its mapped instances are called in lists: a text in which `{name}` stands for what an instance is given for
+    /// that parameter, and `{{` for a brace. A running instance can also name itself, by
+    /// [`set_map_label`](crate::set_map_label).
     pub fn map_index_template(self, template: impl Into<String>) -> Self {
         self.set("map_index_template", template.into())
     }

@@ -160,6 +160,38 @@ impl TryPath {
     }
 }
 
+/// One try of one instance of a task of a run.
+#[derive(Deserialize, IntoParams)]
+pub(super) struct MappedTryPath {
+    /// The DAG.
+    #[param(value_type = String)]
+    dag_id: DagId,
+    /// The run.
+    #[param(value_type = String)]
+    dag_run_id: RunId,
+    /// The task.
+    #[param(value_type = String)]
+    task_id: TaskId,
+    /// The index of a mapped instance; -1 for a task that is not mapped.
+    #[param(value_type = i64)]
+    map_index: MapIndex,
+    /// Which try, from 1.
+    #[serde(deserialize_with = "whole")]
+    pub(super) task_try_number: u32,
+}
+
+impl MappedTryPath {
+    /// The run's names.
+    pub(super) fn run(&self) -> (&DagId, &RunId) {
+        (&self.dag_id, &self.dag_run_id)
+    }
+
+    /// The task, and the index.
+    pub(super) fn instance(&self) -> (&TaskId, Option<u32>) {
+        (&self.task_id, self.map_index.0)
+    }
+}
+
 /// One XCom of a task of a run.
 #[derive(Deserialize, IntoParams)]
 pub(super) struct XcomPath {

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::Routes;
 use super::collection::{TaskInstances, TaskTries};
-use super::paths::{DagPath, MapIndexQuery, MappedPath, RunsPath, TaskInstancePath, TryPath};
+use super::paths::{DagPath, MapIndexQuery, MappedPath, MappedTryPath, RunsPath, TaskInstancePath, TryPath};
 use crate::Api;
 use crate::access::Member;
 use crate::http::{Json, MaskQuery, PageQuery, Patch, Path, Problem, Queries, Query, within_limit};
@@ -23,12 +23,15 @@ pub(super) fn routes() -> Routes {
         .at_least(Role::Viewer, routes!(get_task_instances_batch))
         .at_least(Role::Viewer, routes!(get_task_instance))
         .at_least(Role::User, routes!(patch_task_instance))
+        .at_least(Role::Viewer, routes!(get_mapped_task_instances))
         .at_least(Role::Viewer, routes!(get_mapped_task_instance))
         .at_least(Role::User, routes!(patch_mapped_task_instance))
         .at_least(Role::Viewer, routes!(get_task_instance_dependencies))
         .at_least(Role::Viewer, routes!(get_mapped_task_instance_dependencies))
         .at_least(Role::Viewer, routes!(get_task_instance_tries))
         .at_least(Role::Viewer, routes!(get_task_instance_try))
+        .at_least(Role::Viewer, routes!(get_mapped_task_instance_tries))
+        .at_least(Role::Viewer, routes!(get_mapped_task_instance_try))
         .at_least(Role::User, routes!(post_clear_task_instances))
 }
 
@@ -81,6 +84,25 @@ async fn get_task_instance(
     Path(path): Path<TaskInstancePath>,
 ) -> Result<Json<TaskInstance>, Problem> {
     Ok(Json(api.broker.task_instance(&actor.tenant, path.run(), (&path.task_id, None)).await?))
+}
+
+/// The instances of a mapped task, in map order; none, if it is mapped over nothing or not expanded yet.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/listMapped",
+    tag = "Task Instance",
+    params(TaskInstancePath, PageQuery, TaskInstanceFilter, Dates),
+    responses((status = 200, body = TaskInstances)),
+)]
+async fn get_mapped_task_instances(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<TaskInstancePath>,
+    Query(page): Query<PageQuery>,
+    Queries(filter, dates): Queries<TaskInstanceFilter, Dates>,
+) -> Result<Json<TaskInstances>, Problem> {
+    let which = (TaskInstanceFilter { dates, ..filter }, &page.into());
+    Ok(Json(api.broker.mapped_instances(&actor.tenant, path.run(), &path.task_id, which).await?.into()))
 }
 
 /// One instance of a mapped task.
@@ -211,6 +233,39 @@ async fn get_task_instance_try(
 ) -> Result<Json<TaskTry>, Problem> {
     let instance = (&path.task_id, query.map_index.0);
     Ok(Json(api.broker.task_instance_try(&actor.tenant, path.run(), instance, path.task_try_number).await?))
+}
+
+/// The tries of one instance of a mapped task.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/tries",
+    tag = "Task Instance",
+    params(MappedPath),
+    responses((status = 200, body = TaskTries)),
+)]
+async fn get_mapped_task_instance_tries(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<MappedPath>,
+) -> Result<Json<TaskTries>, Problem> {
+    Ok(Json(api.broker.task_instance_tries(&actor.tenant, path.run(), path.instance()).await?.into()))
+}
+
+/// One try of one instance of a mapped task.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/tries/{task_try_number}",
+    tag = "Task Instance",
+    params(MappedTryPath),
+    responses((status = 200, body = TaskTry)),
+)]
+async fn get_mapped_task_instance_try(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<MappedTryPath>,
+) -> Result<Json<TaskTry>, Problem> {
+    let number = path.task_try_number;
+    Ok(Json(api.broker.task_instance_try(&actor.tenant, path.run(), path.instance(), number).await?))
 }
 
 /// Runs task instances of a DAG again, or says which those would be.

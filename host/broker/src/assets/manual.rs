@@ -79,7 +79,7 @@ impl LocalBroker {
             reference::producers(&mut db, &actor.tenant, id, 2).await?
         };
         match producers.as_slice() {
-            [] => Err(ServiceError::NotFound { kind: "DAG that makes asset", name: id.to_string() }),
+            [] => Err(ServiceError::not_found("DAG that makes asset", id)),
             [dag] => self.trigger_run_as(actor, dag, body, RunType::AssetMaterialization).await,
             [one, other, ..] => {
                 let reason = format!(

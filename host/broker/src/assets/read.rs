@@ -123,7 +123,7 @@ pub(super) fn nothing_queued(asset: Option<AssetId>, dag: Option<&DagId>) -> Ser
         (None, Some(dag)) => format!("for DAG {dag}"),
         (None, None) => "of any asset".to_owned(),
     };
-    ServiceError::NotFound { kind: "queued event", name }
+    ServiceError::not_found("queued event", name)
 }
 
 /// The events that those of these runs were made for that were made for any, each as one JSON array. Of more than a task can

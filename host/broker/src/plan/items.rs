@@ -1,8 +1,8 @@
-//! The elements that new instances of mapped tasks get, split out of what the tasks before them returned.
+//! The elements that instances of mapped tasks get, split out of what the tasks before them returned.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use flow_model::advance::{Instance, Node};
+use flow_model::advance::Instance;
 use flow_model::dag::MapSource;
 use flow_model::graph::{Graph, GroupIndex, TaskIndex};
 use flow_model::ids::{RunKey, TaskId};
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::of;
 
-/// The elements of new instances, each one JSON text.
+/// The elements of instances, each one JSON text.
 pub(super) type Items = BTreeMap<(RunKey, TaskIndex, u32), String>;
 
 /// What tasks of a run returned, as far as something is mapped over it.
@@ -22,26 +22,27 @@ struct Results<'g> {
     values: HashMap<TaskIndex, Value>,
 }
 
-/// The elements of everything that is new in a run.
-pub(super) async fn of_new(
+/// The elements of these instances of a run, as far as they get any.
+pub(super) async fn deal(
     db: &mut Session,
     (graph, run): (&Graph, RunKey),
-    created: &[(Instance, Node)],
+    instances: Vec<Instance>,
 ) -> Result<Items, StoreError> {
-    let mut new: BTreeMap<TaskIndex, Vec<u32>> = BTreeMap::new();
-    for (at, _) in created {
-        new.entry(at.task).or_default().extend(at.map_index);
+    let mut dealt: BTreeMap<TaskIndex, Vec<u32>> = BTreeMap::new();
+    for at in instances {
+        if let Some(index) = at.map_index {
+            dealt.entry(at.task).or_default().push(index);
+        }
     }
-    new.retain(|_, indices| !indices.is_empty());
     let mut items = Items::new();
-    if new.is_empty() {
+    if dealt.is_empty() {
         return Ok(items);
     }
     let mut results = Results { graph, run, values: HashMap::new() };
-    results.load(db, new.keys().copied()).await?;
+    results.load(db, dealt.keys().copied()).await?;
     // The tasks of a group share their elements, so that these are split once.
     let mut shared: HashMap<GroupIndex, Vec<Value>> = HashMap::new();
-    for (task, indices) in new {
+    for (task, indices) in dealt {
         match graph.mapped_group(task) {
             Some(group) => {
                 let elements = shared.entry(group).or_insert_with(|| results.elements(task));
@@ -53,8 +54,8 @@ pub(super) async fn of_new(
     Ok(items)
 }
 
-fn note(items: &mut Items, (run, task): (RunKey, TaskIndex), new: &[u32], elements: &[Value]) {
-    for &index in new {
+fn note(items: &mut Items, (run, task): (RunKey, TaskIndex), indices: &[u32], elements: &[Value]) {
+    for &index in indices {
         if let Some(element) = elements.get(index as usize) {
             items.insert((run, task, index), element.to_string());
         }

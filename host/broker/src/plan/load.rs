@@ -17,6 +17,7 @@ use crate::engine::Engine;
 impl Plan<'_> {
     /// Follows everything that has happened until nothing more follows.
     pub(crate) async fn settle(&mut self, db: &mut Session) -> Result<(), StoreError> {
+        let mut before = Vec::new();
         loop {
             let mut wanted = Vec::new();
             for (&key, run) in &mut self.runs {
@@ -28,6 +29,11 @@ impl Plan<'_> {
             if wanted.is_empty() {
                 return Ok(());
             }
+            if wanted == before {
+                let reason = format!("rows that have to be there are not: {wanted:?}");
+                return Err(StoreError::Inconsistent { column: "task_instance", reason });
+            }
+            before.clone_from(&wanted);
             self.fetch(db, wanted).await?;
         }
     }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flow_model::admission::Standing;
-use flow_model::advance::{Changes, Node, RunFacts, Step};
+use flow_model::advance::{Changes, Instance, Node, RunFacts, Step};
 use flow_model::fairness;
-use flow_model::ids::{AttemptId, DagId, TenantId};
+use flow_model::ids::{AttemptId, DagId, RunKey, TenantId};
 use flow_model::rest::state_events::StateEvent;
 use flow_model::state::{Phase, QueueEffect, RunState, past_try};
 use flow_model::time::Millis;
@@ -67,6 +67,8 @@ struct Rows {
     saved: Vec<TaskRow>,
     new: Vec<NewTask>,
     removed: Vec<TaskKey>,
+    /// The elements of instances that were there before.
+    items: Vec<(TaskKey, String)>,
     expansions: Vec<ExpansionRow>,
 }
 
@@ -80,14 +82,15 @@ impl<'h> Plan<'h> {
         for (key, run) in std::mem::take(&mut self.runs) {
             let PlannedRun { held, stored, row, progress } = run;
             let changes = progress.into_changes();
-            let items = items::of_new(db, (&held.version.graph, key), &changes.created).await?;
+            let dealt = self.dealt(key, &changes);
+            let items = items::deal(db, (&held.version.graph, key), dealt).await?;
             if self.engine.awaited.is_dag(&row.tenant, &row.dag_id) {
                 written.happened.push((row.tenant.clone(), Thing::Dag(row.dag_id.clone())));
             }
             if !changes.past.is_empty() {
                 written.past.insert((row.tenant.clone(), row.dag_id.clone()));
             }
-            let after = self.collect(held, &row, changes, &items, &mut rows);
+            let after = self.collect(held, &row, changes, items, &mut rows);
             if after != stored {
                 rows.runs.push(after);
             }
@@ -100,6 +103,16 @@ impl<'h> Plan<'h> {
         written.room.merge(std::mem::take(&mut aftermath.room));
         written.offers |= aftermath.write(db, self.engine, self.now).await?;
         Ok(written)
+    }
+
+    /// The instances that get their elements now: those that are new, and all of tasks that are dealt to anew.
+    fn dealt(&self, run: RunKey, changes: &Changes) -> Vec<Instance> {
+        let mut dealt: Vec<Instance> = changes.created.iter().map(|(at, _)| *at).collect();
+        if !changes.dealt_anew.is_empty() {
+            let present = self.rows.keys().filter(|key| key.run == run && changes.dealt_anew.contains(&key.task));
+            dealt.extend(present.map(|key| key.instance()));
+        }
+        dealt
     }
 
     async fn save_results(&self, db: &mut Session) -> Result<(), StoreError> {
@@ -121,6 +134,9 @@ impl<'h> Plan<'h> {
         }
         if !rows.saved.is_empty() {
             task_instance::save(db, &rows.saved).await?;
+        }
+        if !rows.items.is_empty() {
+            task_instance::deal(db, &rows.items).await?;
         }
         if !rows.expansions.is_empty() {
             expansion::save(db, &rows.expansions).await?;
@@ -146,7 +162,14 @@ impl<'h> Plan<'h> {
     }
 
     /// What came of one run, as rows.
-    fn collect(&mut self, held: &'h Held, before: &RunRow, changes: Changes, items: &Items, rows: &mut Rows) -> RunRow {
+    fn collect(
+        &mut self,
+        held: &'h Held,
+        before: &RunRow,
+        changes: Changes,
+        mut items: Items,
+        rows: &mut Rows,
+    ) -> RunRow {
         let (key, tenant, graph) = (before.key, &before.tenant, &held.version.graph);
         let mut nodes: BTreeMap<_, Node> = changes.changed.into_iter().collect();
         let mut new: BTreeMap<_, TaskRow> =
@@ -188,7 +211,7 @@ impl<'h> Plan<'h> {
         }
         for (at, row) in new {
             let task_id = graph.task(at.task).task_id.clone();
-            let item = at.map_index.and_then(|index| items.get(&(key, at.task, index)).cloned());
+            let item = at.map_index.and_then(|index| items.remove(&(key, at.task, index)));
             rows.new.push(NewTask {
                 key: row.key,
                 tenant: tenant.clone(),
@@ -201,6 +224,9 @@ impl<'h> Plan<'h> {
                 end_date: row.end_date,
             });
         }
+        rows.items.extend(
+            items.into_iter().map(|((run, task, index), item)| (TaskKey::of(run, Instance::at(task, index)), item)),
+        );
         rows.removed.extend(changes.removed.into_iter().map(|at| TaskKey::of(key, at)));
         let facts = changes.expansions.into_iter();
         rows.expansions.extend(facts.map(|(task, facts)| ExpansionRow {

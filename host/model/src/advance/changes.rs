@@ -21,8 +21,8 @@ pub struct Changes {
     pub removed: Vec<Instance>,
     /// What instances share, where it changed or is new.
     pub expansions: Vec<(TaskIndex, Expansion)>,
-    /// Mapped tasks that have got instances, in addition to those that they had.
-    pub expanded: Vec<Expanded>,
+    /// Mapped tasks of which every instance gets its element anew, since what they are mapped over may be another list now.
+    pub dealt_anew: BTreeSet<TaskIndex>,
     /// Groups that are to be tried again, each with the attempt in [`Changes::steps`] that stands for that: when it is due,
     /// [`super::Progress::restart`] is to be called instead of running it.
     pub regroups: Vec<Regroup>,
@@ -48,13 +48,4 @@ pub struct Step {
     pub to: TaskStatus,
     /// What becomes of its place in the queue.
     pub queue: QueueEffect,
-}
-
-/// A mapped task that has got instances.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expanded {
-    /// The task.
-    pub task: TaskIndex,
-    /// The indices of the new instances.
-    pub new: std::ops::Range<u32>,
 }

@@ -3,7 +3,7 @@
 use super::arrive::{Arrival, News};
 use super::rows::Head;
 use super::settle::Doubt;
-use super::{Expanded, Instance, Node, Progress};
+use super::{Instance, Node, Progress};
 use crate::graph::{MAX_MAP_LENGTH, TaskIndex};
 use crate::state::{TaskEvent, Terminal};
 use crate::time::Millis;
@@ -16,7 +16,11 @@ impl Progress<'_> {
         if !self.arrivals.is_empty() {
             return None;
         }
-        let length = self.graph.mapping(at.task).and_then(|mapping| mapping.length(&|task| self.result_length(task)));
+        let mapping = self.graph.mapping(at.task)?;
+        for &source in mapping.sources() {
+            self.rows.head(self.graph, source)?;
+        }
+        let length = mapping.length(&|task| self.result_length(task));
         match (at.map_index, length.map(u32::try_from)) {
             (None, None) => self.refuse(at, Terminal::UpstreamFailed, "what it is mapped over was not returned", now),
             (_, Some(Ok(length))) if length <= MAX_MAP_LENGTH => match at.map_index {
@@ -54,7 +58,6 @@ impl Progress<'_> {
             expansion.length = Some(length);
             expansion.waiting = length;
         }
-        self.changes.expanded.push(Expanded { task, new: 0..length });
         self.announce_growth(task, length);
         self.doubts.insert(Doubt::Task(task));
         Some(())
@@ -80,11 +83,11 @@ impl Progress<'_> {
         }
         if length > before {
             self.insert(task, nodes);
-            self.changes.expanded.push(Expanded { task, new: before..length });
             if let Some(expansion) = self.rows.expansion_mut(task) {
                 expansion.length = Some(length);
             }
         }
+        self.changes.dealt_anew.insert(task);
         self.note_up_to_date(task);
         self.is_stale = true;
         Some(())

@@ -98,6 +98,9 @@ impl Progress<'_> {
             ..Expansion::default()
         };
         self.rows.create_expansion(task, expansion);
+        if literal.is_some() {
+            self.changes.dealt_anew.insert(task);
+        }
     }
 
     /// Removes the instances of a task that are not wanted any more. The one without an index goes where others come.

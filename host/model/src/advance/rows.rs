@@ -49,6 +49,8 @@ pub(super) struct Rows {
     nodes: BTreeMap<Instance, Node>,
     expansions: BTreeMap<TaskIndex, Expansion>,
     heads: HashSet<TaskIndex>,
+    /// Whoever was asked for: it is in memory now, or does not exist.
+    asked: HashSet<Instance>,
     whole: HashSet<TaskIndex>,
     everything: bool,
     past: BTreeMap<TaskIndex, Past>,
@@ -96,7 +98,10 @@ impl Progress<'_> {
                     rows.whole.insert(*task);
                 }
                 Wanted::Everything => rows.everything = true,
-                Wanted::Instance(_) | Wanted::Past(_) => {}
+                Wanted::Instance(at) => {
+                    rows.asked.insert(*at);
+                }
+                Wanted::Past(_) => {}
             }
         }
     }
@@ -205,7 +210,7 @@ impl Rows {
         if self.nodes.contains_key(&at) {
             return Some(true);
         }
-        let is_known = self.everything || self.whole.contains(&at.task);
+        let is_known = self.everything || self.whole.contains(&at.task) || self.asked.contains(&at);
         self.if_known(is_known, Wanted::Instance(at)).then_some(false)
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::ids::TaskId;
 
 /// Something with a length, known when the DAG is parsed or when a task has returned it. The elements of an object are
-/// its `[key, value]` pairs, in order.
+/// its `[key, value]` pairs, in the order of its keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum MapSource {

@@ -33,9 +33,12 @@ pub struct TaskSpec {
     /// Objects from which each mapped instance takes its `keyword` arguments (Airflow's `expand_kwargs`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expand_kwargs: Option<MapSource>,
-    /// How a mapped instance is called in lists: a text in which `{name}` stands for a member of its arguments.
+    /// How a mapped instance is called in lists: a text in which `{name}` stands for the argument of that parameter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub map_index_template: Option<String>,
+    /// The names of the function's parameters, one for each argument, where `map_index_template` asks for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<String>,
     /// Direct upstream tasks that hand no value over: order alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<TaskId>,

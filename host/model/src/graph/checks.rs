@@ -2,6 +2,7 @@
 
 use super::{Graph, GraphError, TaskIndex};
 use crate::dag::{Argument, DagSpec, TaskSpec};
+use crate::map_label;
 use crate::trigger_rule::TriggerRule;
 
 impl Graph {
@@ -9,6 +10,7 @@ impl Graph {
     pub(super) fn check(&self) -> Result<(), GraphError> {
         for task in self.tasks() {
             self.check_arguments(task)?;
+            self.check_label(task)?;
             self.check_role(task)?;
             check_rule(&self.spec, self.task(task))?;
             let group = self.mapped_group(task).filter(|_| self.rule(task) == TriggerRule::Always);
@@ -44,6 +46,15 @@ impl Graph {
             }
         }
         Ok(())
+    }
+
+    fn check_label(&self, at: TaskIndex) -> Result<(), GraphError> {
+        let task = self.task(at);
+        let names = task.map_index_template.iter().flat_map(|template| map_label::names(template));
+        match names.into_iter().find(|name| !task.parameters.iter().any(|parameter| parameter == name)) {
+            Some(name) => Err(GraphError::UnknownParameter { task: self.name(at), parameter: name.to_owned() }),
+            None => Ok(()),
+        }
     }
 
     fn has_item(&self, task: TaskIndex, name: &str) -> bool {

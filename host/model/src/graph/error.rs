@@ -128,6 +128,17 @@ pub enum GraphError {
         /// The name of the element.
         item: String,
     },
+    /// A label shows an argument that is not there.
+    #[error(
+        "the map_index_template of task {task:?} asks for {parameter:?}, which is not one of its parameters; write what is \
+         no name as {{{{ or }}}}"
+    )]
+    UnknownParameter {
+        /// The task.
+        task: String,
+        /// What it asks for.
+        parameter: String,
+    },
     /// A setup cannot undo things, nor a teardown set them up.
     #[error("task {0:?} is both a setup and a teardown; make two tasks of it")]
     SetupAndTeardown(String),
@@ -163,6 +174,7 @@ impl GraphError {
             Self::TwoMappings(_) => "dag-two-mappings",
             Self::KeywordWithoutMapping { .. } => "dag-keyword-without-mapping",
             Self::UnknownGroupItem { .. } => "dag-unknown-group-item",
+            Self::UnknownParameter { .. } => "dag-unknown-parameter",
             Self::SetupAndTeardown(_) => "dag-setup-and-teardown",
             Self::TeardownWithRule(_) => "dag-teardown-with-rule",
             Self::RuleWithFailFast(_) => "dag-rule-with-fail-fast",

@@ -98,6 +98,11 @@ fn every_mistake_in_groups_and_mappings_is_named() {
         ("dag-keyword-without-mapping", json!([{"task_id": "b", "arguments": [{"keyword": "x"}]}]), json!([])),
         ("dag-unknown-group-item", json!([{"task_id": "b", "arguments": [{"group_item": "x"}]}]), json!([])),
         (
+            "dag-unknown-parameter",
+            json!([{"task_id": "b", "map_index_template": "{{x}} {y}", "parameters": ["x"]}]),
+            json!([]),
+        ),
+        (
             "dag-unknown-group-item",
             json!([a, {"task_id": "b", "group": "g", "arguments": [{"group_item": "y"}]}]),
             json!([{"group_id": "g", "expand": over_a}]),

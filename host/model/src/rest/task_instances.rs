@@ -88,7 +88,7 @@ pub struct TaskInstance {
     pub run_after: Millis,
     /// What people noted about it.
     pub note: Option<String>,
-    /// How a mapped instance is called, if it has a name of its own.
+    /// How a mapped instance is called: its index, unless it has a name of its own.
     pub rendered_map_index: Option<String>,
     /// Always empty: there are no templates.
     #[schema(value_type = Object)]
@@ -130,6 +130,8 @@ pub struct TaskInstanceFilter {
     pub run_id_pattern: Option<String>,
     /// With one of these map indices.
     pub map_index: Vec<i64>,
+    /// Of mapped tasks, called by a name that matches this SQL `LIKE` pattern.
+    pub rendered_map_index_pattern: Option<String>,
     /// At one of these tries.
     pub try_number: Vec<u32>,
     /// Of DAG versions with one of these numbers.
@@ -146,6 +148,10 @@ pub struct TaskInstanceFilter {
     #[serde(skip)]
     #[param(ignore)]
     pub task_ids: Vec<TaskId>,
+    /// With a map index; only the path can say so.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub is_mapped: bool,
     /// With these dates; their parameters are read by themselves.
     #[serde(skip)]
     #[param(ignore)]

@@ -1,6 +1,6 @@
 //! Clearing, marking, and going on with another version of the DAG.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flow_model::advance::{Instance, Renumbering, Returned, RunFacts};
 use flow_model::graph::{Direction, Graph, TaskIndex};
@@ -47,6 +47,30 @@ fn a_mapped_task_shrinks_and_grows_when_what_it_is_mapped_over_runs_again() {
     story.clear("s m:0 m:1 m:2 m:3 j");
     story.list("s", 0);
     story.expect("m:0=skipped m:1=removed m:2=removed m:3=removed j=skipped");
+    assert_eq!(story.run(), RunState::Success);
+}
+
+#[test]
+fn whoever_is_released_last_what_is_mapped_over_another_list_has_its_length() {
+    let graph = graph(
+        &[
+            json!({"task_id": "s"}),
+            json!({"task_id": "x"}),
+            json!({"task_id": "m", "arguments": [{"expand": {"output": "s"}}], "depends_on": ["x"]}),
+            json!({"task_id": "g.a", "group": "g"}),
+            json!({"task_id": "g.b", "group": "g", "depends_on": ["g.a"]}),
+        ],
+        json!([{"group_id": "g", "expand": [{"name": "i", "over": {"output": "s"}}]}]),
+    );
+    let mut story = Story::begin(&graph);
+    story.list("s", 2);
+    story.succeed("x m:0 m:1 g.a:0 g.a:1 g.b:0 g.b:1");
+    story.clear("s x m:0 m:1 g.a:0 g.a:1 g.b:0 g.b:1");
+    story.list("s", 3);
+    story.expect("m:0=none m:2=absent g.a:2=queued g.b:2=absent");
+    story.succeed("x g.a:2 g.a:0");
+    story.expect("m:0=queued m:2=queued g.b:0=queued g.b:1=none g.b:2=queued");
+    story.succeed("m:0 m:1 m:2 g.a:1 g.b:0 g.b:1 g.b:2");
     assert_eq!(story.run(), RunState::Success);
 }
 
@@ -126,6 +150,23 @@ fn clearing_a_task_clears_what_it_needs_set_up_and_undone() {
     assert_eq!(graph.to_clear(&of("b"), &[Direction::Downstream]), of("up b down c"));
     assert_eq!(graph.to_clear(&of("b"), &[Direction::Upstream]), of("up a b down"));
     assert_eq!(graph.to_clear(&of("up"), &[]), of("up down"));
+}
+
+#[test]
+fn what_is_mapped_over_another_list_is_dealt_anew() {
+    let mapped =
+        |list: Value| graph(&[json!({"task_id": "m", "arguments": [{"expand": {"literal": list}}]})], json!([]));
+    let (first, second) = (mapped(json!([1, 2])), mapped(json!([3, 4])));
+    let mut story = Story::begin(&first);
+    story.succeed("m:0 m:1");
+    let before = story.store.runs.remove(0);
+    let mut after = Story { store: Store::of_runs(&second, vec![]).expect("it is empty") };
+    after.store.runs.push(before);
+    let changes = after.change(|progress| {
+        progress.fit(NOW);
+        Ok(())
+    });
+    assert_eq!(changes.dealt_anew, BTreeSet::from([TaskIndex(0)]));
 }
 
 fn version(tasks: &[(&str, &[&str])]) -> Graph {

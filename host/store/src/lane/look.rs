@@ -158,8 +158,19 @@ pub async fn all_waiting(db: &mut Session, tenant: &TenantId, lanes: &[LaneKey])
         .collect()
 }
 
-const FIRST_WAITING: &str = "SELECT map_index FROM task_instance WHERE run_key = $1 AND task_index = $2 \
-     AND state = 'scheduled' AND tenant = $3 ORDER BY map_index LIMIT $4";
+macro_rules! first_waiting {
+    ($hint:literal) => {
+        concat!(
+            "SELECT map_index FROM task_instance",
+            $hint,
+            " WHERE run_key = $1 AND task_index = $2 AND state = 'scheduled' AND tenant = $3 ORDER BY map_index LIMIT $4"
+        )
+    };
+}
+
+// Differs because SQLite would walk along the primary key, past every instance that has begun before.
+const FIRST_WAITING: Batch =
+    Batch { sqlite: first_waiting!(" INDEXED BY task_instance_waiting"), postgres: first_waiting!("") };
 
 /// The first `count` instances of a lane that wait.
 pub async fn first_waiting(
@@ -168,9 +179,9 @@ pub async fn first_waiting(
     lane: LaneKey,
     count: u32,
 ) -> Result<Vec<TaskKey>, StoreError> {
-    let run = lane.run.to_string();
+    let (text, run) = (db.text(FIRST_WAITING), lane.run.to_string());
     let found: Vec<i64> = on!(db, c => {
-        sqlx::query_scalar(FIRST_WAITING)
+        sqlx::query_scalar(text)
             .bind(&run)
             .bind(i64::from(lane.task.0))
             .bind(tenant.as_str())

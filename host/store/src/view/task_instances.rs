@@ -33,13 +33,14 @@ impl TryFrom<Columns> for TaskInstance {
 
     fn try_from(row: Columns) -> Result<Self, StoreError> {
         let last_try: TaskTry = row.last_try.try_into()?;
+        let label = column::read_map_index(last_try.map_index).map(|index| index.to_string());
         Ok(Self {
             id: format!("{}/{}/{}", row.run_key, row.task_index, last_try.map_index),
             last_try,
             logical_date: column::instant(row.logical_date),
             run_after: Millis(row.run_after),
             note: row.note,
-            rendered_map_index: row.map_label,
+            rendered_map_index: row.map_label.or(label),
             rendered_fields: Map::new(),
             trigger: None,
             triggerer_job: None,
@@ -66,6 +67,7 @@ const ORDER: Order = Order {
         by("state", "p.state"),
         by("try_number", "p.try_number"),
         by("run_after", "r.run_after"),
+        by_nullable("rendered_map_index", "p.map_label"),
         by_nullable("logical_date", "r.logical_date"),
         by_nullable("queued_when", "p.queued_at"),
         by_nullable("start_date", "p.start_date"),
@@ -94,6 +96,11 @@ pub async fn list(
         .and_like("LOWER(r.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())
         .and_like("LOWER(r.run_id) LIKE ? ESCAPE '\\'", filter.run_id_pattern.as_deref())
         .and("p.map_index IN (?)", filter.map_index.iter().copied())
+        .and_if(filter.is_mapped, "p.map_index >= 0")
+        .and_like(
+            "LOWER(COALESCE(p.map_label, CAST(p.map_index AS TEXT))) LIKE ? ESCAPE '\\' AND p.map_index >= 0",
+            filter.rendered_map_index_pattern.as_deref(),
+        )
         .and("p.try_number IN (?)", filter.try_number.iter().copied())
         .and(OF_VERSIONS, filter.version_number.iter().copied());
     let dates = &filter.dates;

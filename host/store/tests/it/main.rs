@@ -2,6 +2,7 @@
 
 mod assets;
 mod lanes;
+mod plans;
 mod queue;
 mod rows;
 mod schema;

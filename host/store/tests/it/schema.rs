@@ -25,14 +25,14 @@ fn same_type(name: &str) -> String {
     }
 }
 
-fn sqlite_file(config: &StoreConfig) -> String {
+pub(crate) fn sqlite_file(config: &StoreConfig) -> String {
     match config {
         StoreConfig::Sqlite(file) => format!("sqlite://{}", file.display()),
         StoreConfig::Postgres { .. } => panic!("it is a file"),
     }
 }
 
-fn postgres_url(config: &StoreConfig) -> &str {
+pub(crate) fn postgres_url(config: &StoreConfig) -> &str {
     match config {
         StoreConfig::Postgres { url, .. } => url,
         StoreConfig::Sqlite(_) => panic!("it is a server"),

@@ -100,6 +100,9 @@ impl Call {
     fn json(self, id: &str, groups: &[String], tasks: &[String]) -> Value {
         let mut said = self.settings;
         said.set("task_id", id);
+        if said.0.contains_key("map_index_template") {
+            said.set_list("parameters", self.parameters.iter().copied());
+        }
         said.set_list("arguments", self.arguments.into_iter().map(|argument| argument.json(tasks)));
         said.set_list("depends_on", named(&self.depends_on, tasks));
         if let Some(source) = self.expand_kwargs {

@@ -145,5 +145,6 @@ fn task(function: &str, arguments: &str) -> Job {
         partition_key: None,
         first_poke: None,
         retry_policy: None,
+        map_label: None,
     }))
 }

@@ -108,6 +108,7 @@ pub(crate) fn task(function: &str, arguments: &str) -> Job {
         data_interval_start: None,
         data_interval_end: None,
         conf: "{}".into(),
+        map_label: None,
         arguments: arguments.into(),
         resume: None,
         triggering_asset_events: "[]".into(),
