@@ -1,6 +1,7 @@
 //! End to end: the real binary in processes of its own, real components, over HTTP and by commands.
 
 mod aftermath;
+mod assets;
 mod cli;
 mod contract;
 mod database;
@@ -11,8 +12,10 @@ mod limits;
 mod on_request;
 mod pipeline;
 mod remote_worker;
+mod schedules;
 mod shell;
 mod shutdown;
 mod start;
 mod tenants_crate;
 mod test_command;
+mod waiting;

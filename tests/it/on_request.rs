@@ -81,6 +81,6 @@ fn one_task_runs_alone_or_after_its_upstream() {
     let log = shell.done(&["tasks", "logs", "hello", "told", "tell"]);
     assert!(log.contains("Hello, Ada!"), "{log}");
     let run = shell.json(&["runs", "get", "hello", "told"]);
-    assert_eq!(run["triggering_user_name"], "ada");
+    assert_eq!((&run["triggered_by"], &run["triggering_user_name"]), (&json!("cli"), &json!("ada")));
     assert!(shell.fails(1, &["tasks", "run", "hello", "nobody"]).contains("nobody"));
 }

@@ -208,7 +208,7 @@ fn each_mistake_is_named() {
     std::fs::write(desk.path("text.wasm"), "not a component").expect("it can be written");
     for (code, args, parts) in [
         (2, &["none.wasm", "x"][..], ["cannot read the component none.wasm", "cargo build --release"]),
-        (2, &["waiting.wasm", "x"], ["`waiting` has no DAG `x`", "its DAGs are `follower`, `waiting`"]),
+        (2, &["waiting.wasm", "x"], ["`waiting` has no DAG `x`", "its DAGs are `follower`, `waiting`, `watcher`"]),
         (2, &["waiting.wasm", "waiting", "--expect", "x=1"], ["no task `x`", "`pause`"]),
         (2, &["waiting.wasm", "waiting", "--answer", "x=1"], ["no task `x`", "`release`"]),
         (2, &["waiting.wasm", "waiting", "--answer", "release"], ["--answer", "TASK=OPTION"]),

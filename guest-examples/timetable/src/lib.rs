@@ -1,5 +1,6 @@
 //! Schedules, one of them in code: `timetable` runs on the workdays of the first days of 2026, `timetable_weekly` covers
 //! a week of that January with each run. Both make up for what they missed, so that they have their runs soon.
+//! `timetable_mornings` goes by the clock of Amsterdam, summer and winter.
 
 use flow_sdk::prelude::*;
 
@@ -45,6 +46,11 @@ fn timetable() {
 
 #[dag(schedule = schedule::data_interval("@weekly"), start_date = "2026-01-01", end_date = "2026-01-31", catchup)]
 fn timetable_weekly() {
+    cover();
+}
+
+#[dag(schedule = schedule::cron(["0 6 * * 1-5", "0 9 * * 6"]).timezone("Europe/Amsterdam"))]
+fn timetable_mornings() {
     cover();
 }
 

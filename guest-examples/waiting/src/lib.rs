@@ -1,7 +1,9 @@
 //! Waits that cost no slot: for time, for a sensor, for a person, for a trigger, and for another DAG's run.
 //!
 //! `{"looks": 3}` says how often the sensor and the trigger have to look. The run ends when somebody has answered
-//! `release`, or after an hour.
+//! `release`, or after an hour. `watcher` needs the address of a page on this machine: `{"url": "http://127.0.0.1:8000/"}`.
+
+use std::collections::BTreeMap;
 
 use flow_sdk::prelude::*;
 
@@ -58,4 +60,24 @@ fn waiting() {
 fn follower() {
     let paused = wait_for(wait::run("waiting").task("pause")).poke_interval(Duration::from_millis(500)).id("paused");
     empty("go").depends_on(paused);
+}
+
+/// Goes on once a page answers. The host asks for it, where the task says that it may.
+#[task(uses(origins("http://127.0.0.1:*")))]
+fn page(context: &Context, url: String) -> Result<u16> {
+    match context.resume() {
+        None => Err(defer(wait::http(url)).poke_interval(Duration::from_secs(1)).resume_with("answered")),
+        Some(over) => Ok(over.event::<BTreeMap<String, u16>>()?["status"]),
+    }
+}
+
+#[task]
+fn report(ended: String, status: u16) -> String {
+    format!("{ended}; the page answered {status}")
+}
+
+#[dag(description = "Waits for a trigger and then for a page", tags("example"))]
+fn watcher() {
+    let ended = wait_for(job_ended("job-2", 2)).id("ended");
+    report(ended, page(conf("url")).depends_on(ended));
 }

@@ -9,6 +9,7 @@ use axum::response::Response;
 use flow_broker::{Actor, PlatformActor};
 use flow_model::ids::TokenId;
 use flow_model::roles::{Need, Role};
+use flow_model::run::TriggeredBy;
 use futures::future::BoxFuture;
 
 use crate::Api;
@@ -32,11 +33,11 @@ impl Caller {
         }
     }
 
-    fn new(name: String, claims: ApiClaims) -> Option<Self> {
+    fn new(name: String, claims: ApiClaims, by: TriggeredBy) -> Option<Self> {
         match (claims.role, claims.tenant) {
             (Role::PlatformAdmin, None) => Some(Self::Platform(PlatformActor { name })),
             (role @ (Role::Viewer | Role::User | Role::Op | Role::Admin), Some(tenant)) => {
-                Some(Self::Member(Actor { tenant, name, role }))
+                Some(Self::Member(Actor { tenant, name, role, by }))
             }
             (Role::PlatformAdmin, Some(_)) | (Role::Viewer | Role::User | Role::Op | Role::Admin, None) => None,
         }
@@ -98,8 +99,14 @@ async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<(Caller, Session
         return Err(Problem::unauthenticated("the token was revoked: get a new one"));
     }
     let session = Session(registered.jti);
-    let caller = Caller::new(registered.sub, claims);
+    let caller = Caller::new(registered.sub, claims, program(headers));
     Ok((caller.ok_or_else(|| Problem::unauthenticated("the token is malformed"))?, session))
+}
+
+/// By what somebody asks: our own command line says who it is.
+fn program(headers: &HeaderMap) -> TriggeredBy {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    if agent.is_some_and(|agent| agent.starts_with("flow-host/")) { TriggeredBy::Cli } else { TriggeredBy::RestApi }
 }
 
 /// The bearer token of a request.

@@ -3,6 +3,7 @@
 use flow_model::ids::{InvalidName, TaskId, TenantId};
 use flow_model::quota::OverQuota;
 use flow_model::roles::Role;
+use flow_model::run::TriggeredBy;
 use flow_store::StoreError;
 
 /// A member of a tenant, or a program with a token of the tenant. Whether the role suffices was checked at the door.
@@ -14,6 +15,8 @@ pub struct Actor {
     pub name: String,
     /// What the actor may do.
     pub role: Role,
+    /// By what the actor asks, as runs record it that are triggered so.
+    pub by: TriggeredBy,
 }
 
 /// An administrator of the platform, who has no tenant.

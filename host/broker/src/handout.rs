@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use flow_model::dag::WaitFor;
+use flow_model::dag::{GuestTrigger, WaitFor};
 use flow_model::ids::PartitionKey;
 use flow_model::map_label;
 use flow_model::time::Millis;
@@ -138,6 +138,10 @@ impl<'i> Handout<'i> {
             }
             Waiting::Host { wait, .. } => match &wait.until {
                 WaitFor::Http(check) => Job::Http { check: check.clone(), poke_interval_ms: wait.poke_interval_ms },
+                WaitFor::Trigger(GuestTrigger { name, kwargs }) => {
+                    let kwargs = if kwargs.is_null() { "{}".to_owned() } else { kwargs.to_string() };
+                    Job::Trigger { trigger: name.clone(), kwargs }
+                }
                 WaitFor::Instant(_)
                 | WaitFor::Duration(_)
                 | WaitFor::AfterInterval(_)

@@ -6,7 +6,6 @@ use flow_model::graph::{Part, PartError};
 use flow_model::ids::{DagVersionId, TenantId};
 use flow_model::rest::dag_runs::DagRun;
 use flow_model::rest::on_demand::RunTask;
-use flow_model::run::TriggeredBy;
 use flow_store::dag_version::{self, VersionRow};
 use flow_store::{StoreError, dag};
 
@@ -26,7 +25,7 @@ impl LocalBroker {
             note: note.map(checked_note).transpose()?,
             user: Some(actor.name.clone()),
             part: Some(Part { task: task_id, with_upstream }),
-            ..Trigger::new(dag_id.clone(), TriggeredBy::RestApi)
+            ..Trigger::new(dag_id.clone(), actor.by)
         };
         let run = self.trigger(&actor.tenant, trigger).await?;
         self.run(&actor.tenant, &dag_id, &run.run_id).await

@@ -1,18 +1,20 @@
 //! Timetables of modules: asked for a DAG's next run as work of its own, never inside the scheduler.
 //!
 //! While the answer is awaited, the DAG has a row in the queue. The answer is when its next run is due, as if a timetable of
-//! the host had said so.
+//! the host had said so. One that fails is asked again after a pause, and the event log says why.
+
+use std::time::Duration;
 
 use flow_model::dag::ScheduleSpec;
 use flow_model::fairness::URGENT;
 use flow_model::ids::{AttemptId, DagId, TenantId};
 use flow_model::port::BrokerError;
 use flow_model::run::{RunType, permits};
-use flow_model::state::MAX_LOSSES;
 use flow_model::time::Millis;
-use flow_model::timetable::{DataInterval, NextRun, Restriction};
-use flow_model::work::{AttemptClaims, AttemptEnd, AttemptRole, Job, TimetableQuery, Verdict};
+use flow_model::timetable::{DataInterval, NextRun, Restriction, pause_before_asking};
+use flow_model::work::{AttemptClaims, AttemptEnd, AttemptRole, ErrorClass, Failure, Job, TimetableQuery, Verdict};
 use flow_store::dag::{self, DagRow};
+use flow_store::event_log::{self, Event};
 use flow_store::work::{self, WorkKind, WorkRow};
 use flow_store::{Session, StoreError};
 
@@ -20,6 +22,7 @@ use crate::engine::Engine;
 use crate::handout::Handout;
 use crate::local::LocalBroker;
 use crate::schedules::{next_run, restriction};
+use crate::text::keep_message;
 use crate::versions::Version;
 
 /// The name of the module's timetable that says when the DAG runs, and what it gets to know, if there is one.
@@ -44,7 +47,7 @@ pub(crate) async fn plan_next(
     }
     row.next = None;
     work::forget_timetable(db, &row.tenant, &row.dag_id).await?;
-    offer(db, engine, &row.tenant, (&row.dag_id, last, 0)).await?;
+    offer(db, engine, &row.tenant, (&row.dag_id, last, 0), Duration::ZERO).await?;
     Ok(true)
 }
 
@@ -53,15 +56,16 @@ async fn offer(
     engine: &Engine,
     tenant: &TenantId,
     (dag, last, losses): (&DagId, Option<DataInterval>, u32),
+    pause: Duration,
 ) -> Result<(), StoreError> {
     let now = engine.now();
     let row = WorkRow {
         attempt: engine.mint_attempt(now),
         tenant: tenant.clone(),
         kind: WorkKind::Timetable { dag: dag.clone(), last, losses },
-        turn: Some(engine.turn(tenant)),
+        turn: pause.is_zero().then(|| engine.turn(tenant)),
         priority: URGENT,
-        available_at: now,
+        available_at: now.after(pause),
         lease: None,
     };
     work::insert(db, &[row]).await
@@ -101,7 +105,9 @@ impl LocalBroker {
 
     /// The lease of a timetable's question has expired.
     pub(crate) async fn lose_timetable(&self, attempt: AttemptId) -> Result<(), StoreError> {
-        self.end_timetable(attempt, None, AttemptEnd::NextRun(None)).await.map(drop)
+        let message = "the worker was not heard of until its lease expired".to_owned();
+        let lost = AttemptEnd::Failed(Failure { class: ErrorClass::Lost, message, location: None });
+        self.end_timetable(attempt, None, lost).await.map(drop)
     }
 
     async fn end_timetable(
@@ -125,13 +131,23 @@ impl LocalBroker {
             return Ok(false);
         }
         if let Some(mut dag) = dag.filter(|dag| !dag.is_stale && !dag.is_paused) {
-            let again = lost || end.failure().is_some_and(|failure| failure.class.verdict() == Verdict::Requeue);
-            if again && *losses < MAX_LOSSES {
-                offer(&mut tx, &self.inner.engine, &row.tenant, (id, *last, losses + 1)).await?;
-            } else {
-                let version = self.inner.engine.versions.get(&mut tx, &row.tenant, dag.version).await?;
-                dag.next = answer(&dag, end, *last, restriction(version.graph.spec()));
-                dag::put(&mut tx, &dag).await?;
+            let version = self.inner.engine.versions.get(&mut tx, &row.tenant, dag.version).await?;
+            let limits = restriction(version.graph.spec());
+            let unanswered = answer(end, *last, limits).map(|next| dag.next = next).err();
+            if let Some(Unanswered::Failed(reason) | Unanswered::Refused(reason)) = &unanswered {
+                complain(&mut tx, &dag, reason, now).await?;
+            }
+            let pause = match unanswered {
+                None | Some(Unanswered::Refused(_)) => None,
+                Some(Unanswered::Unheard) => Some(pause_before_asking(true, *losses)),
+                Some(Unanswered::Failed(_)) => Some(pause_before_asking(false, *losses)),
+            };
+            match pause {
+                None => dag::put(&mut tx, &dag).await?,
+                Some(pause) => {
+                    let again = (id, *last, losses.saturating_add(1));
+                    offer(&mut tx, &self.inner.engine, &row.tenant, again, pause).await?;
+                }
             }
         }
         tx.commit().await?;
@@ -141,16 +157,27 @@ impl LocalBroker {
     }
 }
 
-/// When the DAG runs next. A timetable that fails leaves its DAG without a next run until it is asked again, which is when the
-/// module is uploaded anew or the DAG is unpaused.
-fn answer(dag: &DagRow, end: AttemptEnd, last: Option<DataInterval>, limits: Restriction) -> Option<NextRun> {
-    let refused = match end {
-        AttemptEnd::NextRun(None) => return None,
-        AttemptEnd::NextRun(Some(next)) => match next.accepted(last, limits) {
-            Ok(next) => return next,
-            Err(refused) => refused.to_string(),
-        },
-        AttemptEnd::Failed(failure) => failure.message,
+/// Why there is no answer that counts.
+enum Unanswered {
+    /// Nobody has heard the question.
+    Unheard,
+    /// The timetable has failed; another time it may not.
+    Failed(String),
+    /// What it says cannot be, and it would say the same again.
+    Refused(String),
+}
+
+/// When the DAG runs next.
+fn answer(end: AttemptEnd, last: Option<DataInterval>, limits: Restriction) -> Result<Option<NextRun>, Unanswered> {
+    match end {
+        AttemptEnd::NextRun(None) => Ok(None),
+        AttemptEnd::NextRun(Some(next)) => {
+            next.accepted(last, limits).map_err(|refused| Unanswered::Refused(refused.to_string()))
+        }
+        AttemptEnd::Failed(failure) => Err(match failure.class.verdict() {
+            Verdict::Requeue => Unanswered::Unheard,
+            Verdict::Retry | Verdict::Fail => Unanswered::Failed(failure.message),
+        }),
         AttemptEnd::Success { .. }
         | AttemptEnd::Branch { .. }
         | AttemptEnd::ShortCircuit { .. }
@@ -160,8 +187,20 @@ fn answer(dag: &DagRow, end: AttemptEnd, last: Option<DataInterval>, limits: Res
         | AttemptEnd::AwaitingInput { .. }
         | AttemptEnd::Pending { .. }
         | AttemptEnd::Fired { .. }
-        | AttemptEnd::Parsed { .. } => "it ended as nothing that a timetable can".to_owned(),
+        | AttemptEnd::Parsed { .. } => Err(Unanswered::Refused("it ended as nothing that a timetable can".to_owned())),
+    }
+}
+
+/// Says in the event log why a DAG does not run by its schedule for now.
+async fn complain(db: &mut Session, dag: &DagRow, reason: &str, now: Millis) -> Result<(), StoreError> {
+    let event = Event {
+        tenant: Some(&dag.tenant),
+        at: now,
+        owner: "scheduler",
+        event: "timetable failed",
+        dag_id: Some(dag.dag_id.as_str()),
+        extra: Some(serde_json::json!({ "reason": keep_message(reason) }).to_string()),
+        ..Event::default()
     };
-    tracing::warn!(tenant = %dag.tenant, dag = %dag.dag_id, %refused, "the DAG's timetable does not say when it runs next");
-    None
+    event_log::append(db, &event).await
 }

@@ -10,6 +10,7 @@ use flow_model::quota;
 use flow_model::rest::tokens::{Token, TokenBody, WorkerTokenBody};
 use flow_model::rest::{Page, PageRequest};
 use flow_model::roles::{Need, Role};
+use flow_model::run::TriggeredBy;
 use flow_model::time::Millis;
 use flow_model::token::{Holder, IssuedToken, MAX_LIFE};
 use flow_store::{Session, token};
@@ -155,7 +156,12 @@ impl LocalBroker {
     ) -> Result<IssuedToken, ServiceError> {
         let mut tx = self.inner.store.begin("issue tenant token").await?;
         let issued = self.issue_within(&mut tx, tenant, body).await?;
-        let seen = Actor { tenant: tenant.clone(), name: format!("platform:{}", actor.name), role: Role::Admin };
+        let seen = Actor {
+            tenant: tenant.clone(),
+            name: format!("platform:{}", actor.name),
+            role: Role::Admin,
+            by: TriggeredBy::RestApi,
+        };
         audit::note(&mut tx, &seen, issued.created_at, "post_token", &about(&issued)).await?;
         tx.commit().await?;
         Ok(issued)

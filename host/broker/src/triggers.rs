@@ -101,7 +101,7 @@ impl LocalBroker {
             user: Some(actor.name.clone()),
             run_type,
             partition: body.partition_key,
-            ..Trigger::new(dag.clone(), TriggeredBy::RestApi)
+            ..Trigger::new(dag.clone(), actor.by)
         };
         Ok(self.trigger(&actor.tenant, trigger).await?.run_id)
     }

@@ -7,6 +7,7 @@ use flow_model::quota;
 use flow_model::rest::users::{User, UserBody, UserPatch};
 use flow_model::rest::{Page, PageRequest};
 use flow_model::roles::Role;
+use flow_model::run::TriggeredBy;
 use flow_model::secret::Secret;
 use flow_model::token::{Holder, IssuedToken};
 use flow_store::member::{self, Member};
@@ -122,7 +123,12 @@ impl LocalBroker {
             return Ok(None);
         }
         let user = &member.user;
-        let actor = Actor { tenant: tenant.clone(), name: user.username.to_string(), role: user.role };
+        let actor = Actor {
+            tenant: tenant.clone(),
+            name: user.username.to_string(),
+            role: user.role,
+            by: TriggeredBy::RestApi,
+        };
         let new = NewToken {
             subject: user.username.to_string(),
             holder: Holder::Tenant { tenant, role: user.role },

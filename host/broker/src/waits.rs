@@ -39,7 +39,7 @@ pub(crate) fn first_look(
     match wait {
         Waiting::Trigger { .. } => (WorkKind::Trigger { key, try_number }, now),
         Waiting::Host { wait: spec, since, until, .. } => match &spec.until {
-            WaitFor::Http(_) => (WorkKind::Trigger { key, try_number }, now),
+            WaitFor::Http(_) | WaitFor::Trigger(_) => (WorkKind::Trigger { key, try_number }, now),
             WaitFor::Instant(_) | WaitFor::Duration(_) | WaitFor::AfterInterval(_) => {
                 let end = interval.map(|interval| interval.end);
                 let at = match look(spec, (*since, *until), end, &Sight::Time, now) {
@@ -163,7 +163,11 @@ fn remember(plan: &Plan<'_>, row: &WorkRow, wait: Option<&Waiting>) {
     let thing = match &wait.until {
         WaitFor::Run(external) => Some(Thing::Dag(external.dag_id.clone())),
         WaitFor::Asset(name) => name.parse().ok().map(Thing::Asset),
-        WaitFor::Instant(_) | WaitFor::Duration(_) | WaitFor::AfterInterval(_) | WaitFor::Http(_) => None,
+        WaitFor::Instant(_)
+        | WaitFor::Duration(_)
+        | WaitFor::AfterInterval(_)
+        | WaitFor::Http(_)
+        | WaitFor::Trigger(_) => None,
     };
     if let Some(thing) = thing {
         plan.engine.awaited.remember(&row.tenant, thing, row.attempt);
@@ -181,22 +185,32 @@ async fn see(db: &mut Session, run: &RunRow, until: &WaitFor) -> Result<Sight, S
                 Err(_) => false,
             }))
         }
-        WaitFor::Instant(_) | WaitFor::Duration(_) | WaitFor::AfterInterval(_) | WaitFor::Http(_) => Ok(Sight::Time),
+        WaitFor::Instant(_)
+        | WaitFor::Duration(_)
+        | WaitFor::AfterInterval(_)
+        | WaitFor::Http(_)
+        | WaitFor::Trigger(_) => Ok(Sight::Time),
     }
 }
 
-/// The state of the run, or those of the task's instances, that a run of another DAG is waited for with.
+/// The state of the run, or those of the task's instances, that a run of another DAG is waited for with. A run without a
+/// logical date stands for when it was due, as in Airflow.
 async fn states_of(
     db: &mut Session,
     run: &RunRow,
     external: &ExternalRun,
 ) -> Result<Vec<TaskInstanceState>, StoreError> {
-    let date = run.logical_date.map(|date| Millis(date.0.saturating_sub(external.execution_delta_ms)));
-    let Some(date) = date else { return Ok(Vec::new()) };
-    let Some((other, state)) = run::at(db, &run.tenant, &external.dag_id, date).await? else { return Ok(Vec::new()) };
+    let (tenant, dag) = (&run.tenant, &external.dag_id);
+    let found = if let Some(id) = &external.run_id {
+        run::find(db, tenant, dag, id).await?.map(|found| (found.run_id, found.state))
+    } else {
+        let date = run.logical_date.unwrap_or(run.run_after);
+        run::at(db, tenant, dag, Millis(date.0.saturating_sub(external.execution_delta_ms))).await?
+    };
+    let Some((other, state)) = found else { return Ok(Vec::new()) };
     match &external.task_id {
         None => Ok(vec![state.as_task_state()]),
-        Some(task) => task_instance::states_of(db, (&run.tenant, &external.dag_id), (&other, task)).await,
+        Some(task) => task_instance::states_of(db, (tenant, dag), (&other, task)).await,
     }
 }
 

@@ -181,6 +181,12 @@ pub fn fate(reprocess: Reprocess, present: Option<RunState>) -> Fate {
     }
 }
 
+/// How many more runs a tenant's backfills may make that may have `allowed` runs at once and has `active`: what they leave is for
+/// runs that are due now.
+pub fn room(allowed: u64, active: u64) -> u64 {
+    (allowed / 2).max(1).saturating_sub(active)
+}
+
 /// Where a run of a backfill stands, by the state of the run that was made for it.
 pub fn slot_state(run: Option<RunState>) -> SlotState {
     match run {
@@ -224,6 +230,11 @@ mod tests {
         assert_eq!(dates((4 * HOUR, 2 * HOUR), late, false), Err(BackfillError::Backwards));
         assert_eq!(dates((0, 10_000 * HOUR), i64::MAX, false), Err(BackfillError::TooMany));
         assert_eq!(dates((0, 9_999 * HOUR), i64::MAX, false).map(|made| made.len()), Ok(MAX_RUNS));
+    }
+
+    #[test]
+    fn half_of_what_a_tenant_may_have_is_for_others() {
+        assert_eq!([room(10, 0), room(10, 4), room(10, 5), room(10, 9), room(1, 0), room(1, 1)], [5, 1, 0, 0, 1, 0]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod task;
 pub use callback::{CallbackEvent, CallbackSpec, DeadlineReference, DeadlineSpec};
 pub use group::{GroupItem, GroupSpec};
 pub use mapping::{MapSource, Mapped};
-pub use native::{ExternalRun, HttpCheck, HumanInputSpec, Native, WaitFor, WaitSpec};
+pub use native::{ExternalRun, GuestTrigger, HttpCheck, HumanInputSpec, Native, WaitFor, WaitSpec};
 pub use param::ParamSpec;
 pub use task::{Argument, Decides, SensorSpec, TaskSpec, Teardown, WeightRule};
 

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dag::{DagSpec, DeadlineSpec};
+use crate::dag::{DagSpec, DeadlineSpec, Native, TaskSpec, WaitFor};
 use crate::ids::Digest;
 use crate::schedule::ScheduleSpec;
 
@@ -58,26 +58,31 @@ impl Optional {
     }
 }
 
-/// Refuses a DAG that names callbacks, retry policies or a timetable of a module that exports none. Which triggers its tasks wait for
-/// shows only when they run.
+/// Refuses a DAG that names triggers, callbacks, retry policies or a timetable of a module that exports none. Which triggers
+/// its tasks wait for in the middle of their work shows only when they run.
 pub fn check_exports(spec: &DagSpec, exports: &[String]) -> Result<(), String> {
-    if !Optional::Callbacks.is_among(exports)
-        && let Some(who) = with_callback(spec)
-    {
-        return Err(missing(Optional::Callbacks, &format!("{who} has a callback")));
-    }
-    if let Some((timetable, _)) = spec.schedule.as_ref().and_then(ScheduleSpec::custom)
-        && !Optional::Timetables.is_among(exports)
-    {
-        return Err(missing(Optional::Timetables, &format!("its schedule is timetable {timetable:?}")));
-    }
-    let asks = spec.tasks.iter().find(|task| task.retry_policy.is_some());
-    match asks {
-        Some(task) if !Optional::RetryPolicies.is_among(exports) => {
-            Err(missing(Optional::RetryPolicies, &format!("task {:?} has a retry policy", task.task_id.as_str())))
+    let of_task = |wanted: fn(&TaskSpec) -> bool, has: &str| {
+        spec.tasks.iter().find(|task| wanted(task)).map(|task| format!("task {:?} {has}", task.task_id.as_str()))
+    };
+    for interface in Optional::ALL {
+        let needs = match interface {
+            Optional::Triggers => of_task(begins_with_a_trigger, "waits for a trigger"),
+            Optional::Timetables => {
+                let custom = spec.schedule.as_ref().and_then(ScheduleSpec::custom);
+                custom.map(|(timetable, _)| format!("its schedule is timetable {timetable:?}"))
+            }
+            Optional::Callbacks => with_callback(spec).map(|who| format!("{who} has a callback")),
+            Optional::RetryPolicies => of_task(|task| task.retry_policy.is_some(), "has a retry policy"),
+        };
+        if let Some(why) = needs.filter(|_| !interface.is_among(exports)) {
+            return Err(missing(interface, &why));
         }
-        Some(_) | None => Ok(()),
     }
+    Ok(())
+}
+
+fn begins_with_a_trigger(task: &TaskSpec) -> bool {
+    matches!(&task.native, Some(Native::Wait(wait)) if matches!(wait.until, WaitFor::Trigger(_)))
 }
 
 fn missing(interface: Optional, why: &str) -> String {

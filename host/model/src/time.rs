@@ -12,6 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Millis(pub i64);
 
 impl Millis {
+    /// The end of the last year that every notation and every database can hold.
+    pub const LAST: Self = Self(253_402_300_799_999);
+
     /// `self + span`, or the last representable instant.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
@@ -40,7 +43,7 @@ impl Millis {
 
     /// Whether it is in the years 1 to 9999, which every notation and every database can hold.
     pub fn is_dated(self) -> bool {
-        (-62_135_596_800_000..=253_402_300_799_999).contains(&self.0)
+        (-62_135_596_800_000..=Self::LAST.0).contains(&self.0)
     }
 
     /// The instant as a `chrono` value; `None` outside the years that it can hold.

@@ -2,6 +2,8 @@
 //!
 //! Source: Airflow 3.3, `timetables/`. The clock is an argument: `now` is when the question is asked.
 
+use std::time::Duration;
+
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,6 +11,7 @@ use serde_json::Value;
 use crate::asset::AssetExpression;
 use crate::delta::Delta;
 use crate::schedule::{RunImmediately, ScheduleSpec};
+use crate::state::MAX_LOSSES;
 use crate::time::Millis;
 
 pub use self::error::{MIN_INTERVAL, ScheduleError};
@@ -115,6 +118,16 @@ impl NextRun {
             Some(last) if named <= last.start => Err(NotLater { named, last: last.start }),
             Some(_) | None => Ok((!limits.is_over(named)).then_some(self)),
         }
+    }
+}
+
+/// How long a module's timetable is left alone that has not answered, and was asked in vain `before`: not at all where nobody
+/// has heard the question, a few times in a row, and otherwise from a minute up to an hour. Its DAG does not run meanwhile.
+pub fn pause_before_asking(unheard: bool, before: u32) -> Duration {
+    if unheard && before < MAX_LOSSES {
+        Duration::ZERO
+    } else {
+        Duration::from_mins(1 << before.min(6)).min(Duration::from_hours(1))
     }
 }
 

@@ -67,13 +67,13 @@ pub enum Waiting {
 impl Waiting {
     /// How a deferral that begins now is kept.
     pub fn deferred(deferral: Deferral, now: Millis) -> Self {
-        let until = deferral.timeout_ms.map(|timeout| now.after_ms(timeout));
+        let until = deferral.timeout_ms.map(|timeout| given_up(now, timeout));
         match deferral.trigger {
             DeferTrigger::Guest { trigger, kwargs } => {
                 Self::Trigger { trigger, kwargs, resume_key: deferral.resume_key, until }
             }
             DeferTrigger::Host { wait } => {
-                let own = now.after_ms(wait.timeout_ms);
+                let own = given_up(now, wait.patience_ms());
                 let until = until.map_or(own, |until| until.min(own));
                 Self::Host { wait, since: now, until, resume_key: Some(deferral.resume_key) }
             }
@@ -82,12 +82,13 @@ impl Waiting {
 
     /// How a task that is nothing but a wait is kept from now on.
     pub fn native(wait: &WaitSpec, now: Millis) -> Self {
-        Self::Host { wait: Box::new(wait.clone()), since: now, until: now.after_ms(wait.timeout_ms), resume_key: None }
+        let until = given_up(now, wait.patience_ms());
+        Self::Host { wait: Box::new(wait.clone()), since: now, until, resume_key: None }
     }
 
     /// How a question that is asked now is kept.
     pub fn asked(form: HumanInputSpec, resume_key: Option<String>, now: Millis) -> Self {
-        let until = form.response_timeout_ms.map(|timeout| now.after_ms(timeout));
+        let until = form.response_timeout_ms.map(|timeout| given_up(now, timeout));
         Self::Human { form: Box::new(form), until, resume_key }
     }
 
@@ -107,6 +108,38 @@ impl Waiting {
             Self::Host { resume_key, .. } | Self::Human { resume_key, .. } => resume_key.as_deref(),
             Self::Sensor { .. } => None,
             Self::Over { resume } => Some(&resume.key),
+        }
+    }
+}
+
+/// When a wait that begins now and takes so many milliseconds at most is given up. What is kept of it can be written down.
+fn given_up(now: Millis, patience_ms: u64) -> Millis {
+    now.after_ms(patience_ms).min(Millis::LAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_wait_can_be_written_down_however_long_it_takes() {
+        let now = Millis(1_767_225_600_000);
+        let wait = |json: Value| serde_json::from_value::<WaitSpec>(json).expect("a wait");
+        let trigger = || DeferTrigger::Guest { trigger: "t".to_owned(), kwargs: "{}".to_owned() };
+        let deferral = Deferral { trigger: trigger(), resume_key: "here".to_owned(), timeout_ms: Some(u64::MAX) };
+        let form = HumanInputSpec { response_timeout_ms: Some(u64::MAX), ..HumanInputSpec::default() };
+        for (waiting, until) in [
+            (Waiting::native(&wait(json!({"until": {"duration": 1}})), now), Millis::LAST),
+            (Waiting::native(&wait(json!({"until": {"asset": "a"}})), now), now.after_ms(7 * 86_400_000)),
+            (Waiting::native(&wait(json!({"until": {"asset": "a"}, "timeout_ms": u64::MAX})), now), Millis::LAST),
+            (Waiting::native(&wait(json!({"until": {"duration": 1}, "timeout_ms": 5})), now), now.after_ms(5)),
+            (Waiting::deferred(deferral, now), Millis::LAST),
+            (Waiting::asked(form, None, now), Millis::LAST),
+        ] {
+            assert_eq!(waiting.until(), Some(until));
+            let text = serde_json::to_string(&waiting).expect("JSON");
+            assert_eq!(serde_json::from_str::<Waiting>(&text).expect("it can be read again"), waiting);
         }
     }
 }

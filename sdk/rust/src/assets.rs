@@ -58,12 +58,20 @@ impl<'a> Emission<'a> {
     }
 }
 
+/// An asset that was updated.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Updated {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub uri: String,
+}
+
 /// That an asset was updated.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AssetEvent {
-    /// The asset; `None` where one asked for the events of just one.
-    #[serde(default)]
-    pub asset: Option<String>,
+    /// Which one.
+    pub asset: Updated,
     /// When.
     pub timestamp: Timestamp,
     /// What the event says beside its asset; [`AssetEvent::read`] reads it.

@@ -6,7 +6,8 @@ use crate::bindings::exports::flow::host::{callbacks, dags, retry_policies, task
 use crate::bindings::flow::host::types;
 use crate::error::Ending;
 use crate::outcome::{Ended, Pause};
-use crate::trigger::{Awaited, Deferred};
+use crate::trigger::Deferred;
+use crate::wait::Until;
 use crate::{Context, DataInterval, Error, Failure, Restriction, Resume, RetryDecision, Timestamp, TimetableQuery};
 use crate::{dag, runtime};
 
@@ -108,13 +109,19 @@ fn unfinished(error: Error) -> Result<tasks::Outcome, types::Failure> {
             Ok(tasks::Outcome::AwaitingInput(tasks::Question { form, resume_key: Some(asked.resume_key) }))
         }
         Ending::Defer(deferred) => {
-            let Deferred { awaits, timeout, resume_key } = *deferred;
-            let trigger = match awaits {
-                Awaited::Guest(name, kwargs) => {
+            let Deferred { until, timeout, poke_interval, resume_key } = *deferred;
+            let trigger = match until {
+                Until::Trigger(name, kwargs) => {
                     let kwargs = if kwargs.is_null() { "{}".to_owned() } else { kwargs.to_string() };
                     tasks::Trigger::Guest(tasks::GuestTrigger { name: name.to_owned(), kwargs })
                 }
-                Awaited::Host(wait) => tasks::Trigger::Host(wait.to_string()),
+                until @ Until::Host(..) => {
+                    let mut wait = until.json();
+                    if let Some(interval) = poke_interval {
+                        wait["poke_interval_ms"] = dag::millis(interval).into();
+                    }
+                    tasks::Trigger::Host(wait.to_string())
+                }
             };
             let timeout = timeout.map(dag::millis);
             Ok(tasks::Outcome::Deferred(tasks::Deferral { trigger, resume_key, timeout }))

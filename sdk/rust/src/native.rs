@@ -25,10 +25,11 @@ pub fn latest_only() -> Output<()> {
     draw("latest_only", Ok("latest_only".into()))
 }
 
-/// Draws a task named `wait_for` that waits without a slot, and without running anything: see [`wait`](crate::wait).
-pub fn wait_for(what: impl Waitable) -> Output<()> {
+/// Draws a task named `wait_for` that waits without a slot, and runs nothing but the trigger that it may be given: see
+/// [`wait`](crate::wait).
+pub fn wait_for<W: Waitable>(what: W) -> Output<W::Value> {
     let (said, uses) = match what.wait() {
-        Ok(Wait { said, uses }) => (Ok(json!({ "wait": said })), uses),
+        Ok(Wait { until, uses }) => (Ok(json!({ "wait": until.json() })), uses),
         Err(error) => (Err(error), None),
     };
     draw("wait_for", said).change(|call| {

@@ -22,8 +22,10 @@
 //!
 //! A [`#[trigger]`](macro@crate::trigger) looks once and answers at once; the host calls it again until it answers
 //! [`Poll::Ready`](crate::Poll::Ready), `true` or `Some`. What the host knows by itself needs no trigger:
-//! `defer(Duration::from_secs(30))`, or any other [`Waitable`].
+//! `defer(Duration::from_secs(30))`, or any other [`Waitable`]. A task that is nothing but the wait needs no function:
+//! `wait_for(job_done("job-1"))` draws one that returns what the trigger finds.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -31,75 +33,46 @@ use serde_json::Value;
 
 use crate::error::Ending;
 use crate::runtime::{self, Bound};
-use crate::wait::Waitable;
+use crate::wait::{Until, Waitable};
 use crate::{Error, Result};
 
 /// A wait that a task begins; see [`defer`].
 #[derive(Debug)]
 #[must_use = "the wait begins when the task returns `Err(defer(…).resume_with(\"key\"))`"]
 pub struct Deferral {
-    awaits: Result<Awaited>,
+    until: Result<Until>,
     timeout: Option<Duration>,
-}
-
-/// What a deferred task waits for.
-#[doc(hidden)]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Awaited {
-    /// A trigger of the module, and its arguments.
-    Guest(&'static str, Value),
-    /// Something the host knows by itself.
-    Host(Value),
+    poke_interval: Option<Duration>,
 }
 
 /// A deferral on its way to the host.
 #[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deferred {
-    pub(crate) awaits: Awaited,
+    pub(crate) until: Until,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) poke_interval: Option<Duration>,
     pub(crate) resume_key: String,
 }
 
-/// Something a task can wait for: a call of a [`#[trigger]`](macro@crate::trigger), or anything [`Waitable`].
-#[diagnostic::on_unimplemented(
-    message = "a task cannot wait for `{Self}`",
-    label = "neither the call of a trigger nor anything that the host knows",
-    note = "call a function marked `#[trigger]`, or pass a `Duration`, a `Timestamp`, `asset(…)`, `wait::run(…)` or \
-            `wait::http(…)`"
-)]
-pub trait Deferrable {
-    #[doc(hidden)]
-    fn awaits(self) -> Result<Awaited>;
-}
-
-impl<W: Waitable> Deferrable for W {
-    fn awaits(self) -> Result<Awaited> {
-        self.wait().map(|wait| Awaited::Host(wait.said))
-    }
-}
-
-/// A trigger and what it is asked with: the call of a function marked [`#[trigger]`](macro@crate::trigger).
+/// A trigger that finds a `T`, and what it is asked with: the call of a function marked [`#[trigger]`](macro@crate::trigger).
 #[derive(Debug)]
-#[must_use = "pass it to `defer`"]
-pub struct Awaiting(Result<Bound>);
+#[must_use = "pass it to `defer` or `wait_for`"]
+pub struct Awaiting<T> {
+    pub(crate) bound: Result<Bound>,
+    found: PhantomData<fn() -> T>,
+}
 
 #[doc(hidden)]
-impl Awaiting {
+impl<T> Awaiting<T> {
     pub fn bind(trigger: &'static runtime::Trigger, arguments: Vec<Result<Value>>) -> Self {
-        Self(trigger.bind(arguments))
-    }
-}
-
-impl Deferrable for Awaiting {
-    fn awaits(self) -> Result<Awaited> {
-        self.0.map(|Bound { name, arguments }| Awaited::Guest(name, arguments))
+        Self { bound: trigger.bind(arguments), found: PhantomData }
     }
 }
 
 /// Begins a wait without a slot: `return Err(defer(job_done(id)).resume_with("done"))`.
-pub fn defer(until: impl Deferrable) -> Deferral {
-    Deferral { awaits: until.awaits(), timeout: None }
+pub fn defer(until: impl Waitable) -> Deferral {
+    Deferral { until: until.wait().map(|wait| wait.until), timeout: None, poke_interval: None }
 }
 
 impl Deferral {
@@ -108,11 +81,17 @@ impl Deferral {
         Self { timeout: Some(limit), ..self }
     }
 
+    /// How often the host looks by itself; once a minute unless given. A trigger says when to call it again.
+    pub fn poke_interval(self, interval: Duration) -> Self {
+        Self { poke_interval: Some(interval), ..self }
+    }
+
     /// Ends this part of the task. `key` tells the next part where to go on.
     pub fn resume_with(self, key: impl Into<String>) -> Error {
-        match self.awaits {
-            Ok(awaits) => {
-                let deferred = Deferred { awaits, timeout: self.timeout, resume_key: key.into() };
+        let Self { until, timeout, poke_interval } = self;
+        match until {
+            Ok(until) => {
+                let deferred = Deferred { until, timeout, poke_interval, resume_key: key.into() };
                 Error::ending(Ending::Defer(Box::new(deferred)), "waiting")
             }
             Err(error) => error,

@@ -1,4 +1,4 @@
-//! Waits that cost no slot and run no code: the host looks by itself.
+//! Waits that cost no slot: the host looks by itself, or calls a [`#[trigger]`](macro@crate::trigger) now and then.
 //!
 //! In a DAG [`wait_for`](crate::wait_for) draws one as a task; in a task [`defer`](crate::defer) begins one.
 //!
@@ -19,43 +19,86 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::asset::Asset;
+use crate::runtime::Bound;
 use crate::spec::{Object, words};
+use crate::trigger::Awaiting;
 use crate::{Error, Result, Timestamp, dag};
 
-/// A wait as the host reads it, and what a task has to declare to wait so.
+/// A wait, and what a task has to declare to wait so.
 #[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
-    pub(crate) said: Value,
+    pub(crate) until: Until,
     /// A kind of thing that it uses, and its name.
     pub(crate) uses: Option<(&'static str, String)>,
 }
 
-impl Wait {
-    fn until(kind: &str, value: impl Into<Value>) -> Self {
-        Self { said: json!({ "until": { kind: value.into() } }), uses: None }
+/// What a task waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// A trigger of the module, and its arguments.
+    Trigger(&'static str, Value),
+    /// A kind of thing that the host knows by itself, and which one.
+    Host(&'static str, Value),
+}
+
+impl Until {
+    /// As the host reads it.
+    pub(crate) fn json(self) -> Value {
+        let (kind, value) = match self {
+            Self::Trigger(name, kwargs) => {
+                let mut said = Object::default();
+                said.set("name", name);
+                said.set_unless_default("kwargs", kwargs);
+                ("trigger", said.into())
+            }
+            Self::Host(kind, value) => (kind, value),
+        };
+        json!({ "until": { kind: value } })
     }
 }
 
-/// Something the host can wait for: an instant, a [`Duration`], an [`asset`](crate::asset()), or what this module makes.
+impl Wait {
+    fn until(kind: &'static str, value: impl Into<Value>) -> Self {
+        Self { until: Until::Host(kind, value.into()), uses: None }
+    }
+}
+
+/// Something a task can wait for without a slot: an instant, a [`Duration`], an [`asset`](crate::asset()), what this module
+/// makes, or the call of a [`#[trigger]`](macro@crate::trigger).
 #[diagnostic::on_unimplemented(
-    message = "the host cannot wait for `{Self}` by itself",
-    label = "nothing that the host knows",
-    note = "pass a `Duration`, a `Timestamp`, `asset(…)`, `wait::run(…)`, `wait::http(…)` or `wait::after_interval(…)`; \
-            what takes code to find out is a function marked `#[sensor]`"
+    message = "`{Self}` is nothing that can be waited for",
+    label = "neither the call of a trigger nor anything that the host knows",
+    note = "pass a `Duration`, a `Timestamp`, `asset(…)`, `wait::run(…)`, `wait::http(…)` or `wait::after_interval(…)`, or \
+            call a function marked `#[trigger]`; what takes code to find out can also be a function marked `#[sensor]`"
 )]
 pub trait Waitable {
+    /// What a task returns that is nothing but the wait.
+    type Value;
+
     #[doc(hidden)]
     fn wait(self) -> Result<Wait>;
 }
 
+impl<T> Waitable for Awaiting<T> {
+    type Value = T;
+
+    fn wait(self) -> Result<Wait> {
+        self.bound.map(|Bound { name, arguments }| Wait { until: Until::Trigger(name, arguments), uses: None })
+    }
+}
+
 impl Waitable for Timestamp {
+    type Value = ();
+
     fn wait(self) -> Result<Wait> {
         Ok(Wait::until("instant", self.to_string()))
     }
 }
 
 impl Waitable for Duration {
+    type Value = ();
+
     /// Counted from when the task could run.
     fn wait(self) -> Result<Wait> {
         Ok(Wait::until("duration", dag::millis(self)))
@@ -63,6 +106,8 @@ impl Waitable for Duration {
 }
 
 impl Waitable for Asset {
+    type Value = ();
+
     /// An event of it after the run's begin.
     fn wait(self) -> Result<Wait> {
         Ok(Wait::until("asset", self.name))
@@ -79,6 +124,8 @@ pub fn after_interval(span: Duration) -> AfterInterval {
 }
 
 impl Waitable for AfterInterval {
+    type Value = ();
+
     fn wait(self) -> Result<Wait> {
         Ok(Wait::until("after_interval", dag::millis(self.0)))
     }
@@ -119,6 +166,11 @@ impl Run {
         self.set("task_id", id.into())
     }
 
+    /// The run with this id, whatever its logical date; [`runs::trigger`](crate::runs::trigger) answers one.
+    pub fn id(self, run_id: impl Into<String>) -> Self {
+        self.set("run_id", run_id.into())
+    }
+
     /// The run whose logical date is so much before this one's.
     pub fn earlier_by(self, span: Duration) -> Self {
         self.set("execution_delta_ms", signed(span))
@@ -150,6 +202,8 @@ fn signed(span: Duration) -> i64 {
 }
 
 impl Waitable for Run {
+    type Value = ();
+
     fn wait(self) -> Result<Wait> {
         let Self { dag, mut said } = self;
         said.set("dag_id", dag.as_str());
@@ -178,6 +232,8 @@ impl Http {
 }
 
 impl Waitable for Http {
+    type Value = ();
+
     fn wait(self) -> Result<Wait> {
         let Self { url, statuses } = self;
         let Some(origin) = origin(&url) else {

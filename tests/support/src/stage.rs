@@ -12,6 +12,7 @@ use flow_model::port::{Broker, ClaimRequest, Report, TenantScope};
 use flow_model::rest::dag_runs::TriggerDagRun;
 use flow_model::rest::tokens::WorkerTokenBody;
 use flow_model::roles::Role;
+use flow_model::run::TriggeredBy;
 use flow_model::state::{RunState, TaskInstanceState};
 use flow_model::time::{Entropy, Millis};
 use flow_model::timetable::{Restriction, Schedule};
@@ -158,7 +159,7 @@ impl<B: Broker> Stage<B> {
 
     /// Somebody of the tenant who may do anything in it.
     pub fn admin(&self) -> Actor {
-        Actor { tenant: self.tenant.clone(), name: "ada".to_owned(), role: Role::Admin }
+        Actor { tenant: self.tenant.clone(), name: "ada".to_owned(), role: Role::Admin, by: TriggeredBy::RestApi }
     }
 
     /// Starts a run and answers its id.

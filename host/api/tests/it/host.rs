@@ -17,6 +17,7 @@ use flow_model::ids::{Digest, JobId, TenantId};
 use flow_model::inspect::{Inspection, Optional, Rejection};
 use flow_model::rest::tokens::{TokenBody, WorkerTokenBody};
 use flow_model::roles::Role;
+use flow_model::run::TriggeredBy;
 use flow_model::time::{Clock, Entropy, Millis};
 use flow_model::work::AttemptLimits;
 use flow_store::{Store, StoreConfig};
@@ -196,7 +197,7 @@ impl Host {
 }
 
 pub(crate) fn actor(tenant: &str) -> Actor {
-    Actor { tenant: name(tenant), name: "root".to_owned(), role: Role::Admin }
+    Actor { tenant: name(tenant), name: "root".to_owned(), role: Role::Admin, by: TriggeredBy::RestApi }
 }
 
 pub(crate) fn name(tenant: &str) -> TenantId {

@@ -7,6 +7,7 @@ mod manners;
 mod openapi;
 mod pools;
 mod population;
+mod questions;
 mod serving;
 mod streams;
 mod tenancy;

@@ -4,7 +4,7 @@ use flow_broker::LocalBroker;
 use flow_model::ids::JobId;
 use flow_model::port::{Broker, ClaimRequest, Report, TenantScope};
 use flow_model::work::{AttemptEnd, ErrorClass, Failure, Job, LogLevel, LogLine, LogSource, TaskContext, Usage, Work};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::host::{BEGIN, Host, ask, component};
 
@@ -31,10 +31,15 @@ impl Drop for Worker {
 
 /// A host with a tenant of one DAG with one task, and that tenant's administrator's token.
 pub(crate) async fn with_a_dag() -> (Host, String) {
+    with_tasks(&json!([{ "task_id": "t", "function": "f" }])).await
+}
+
+/// The same with a DAG of these tasks.
+pub(crate) async fn with_tasks(tasks: &Value) -> (Host, String) {
     let host = Host::start().await;
     let admin = host.tenant("acme").await;
     let worker = Worker::start(host.broker.clone());
-    let dags = json!([{ "dag_id": "d", "tasks": [{ "task_id": "t", "function": "f" }] }]);
+    let dags = json!([{ "dag_id": "d", "tasks": tasks }]);
     let upload = ask("POST", "/api/v2/modules/m").token(&admin).body("application/wasm", component(&dags));
     host.ask(upload).await.expect(201);
     drop(worker);

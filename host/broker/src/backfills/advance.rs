@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use flow_model::advance::Tally;
-use flow_model::backfill::{Fate, LeftOut, SlotState, fate, slot_state};
+use flow_model::backfill::{self as rule, Fate, LeftOut, SlotState, fate, slot_state};
 use flow_model::ids::{RunId, RunKey, TenantId};
+use flow_model::quota::Quota;
 use flow_model::run::{RunType, TriggeredBy, backfill_run_id};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 use flow_store::backfill::{self, BackfillRow, SlotRow};
 use flow_store::run::{self, RunRow};
-use flow_store::{Session, StoreError, dag};
+use flow_store::{Session, StoreError, dag, tenant};
 
 use crate::create::{NewRun, create};
 use crate::engine::Engine;
@@ -19,6 +20,7 @@ use crate::error::ServiceError;
 use crate::local::LocalBroker;
 use crate::plan::{Plan, Written};
 use crate::reshape::{instances, reshape};
+use crate::room::RoomChanges;
 use crate::schedules::timeout;
 use crate::versions::Version;
 
@@ -26,20 +28,24 @@ use crate::versions::Version;
 const ROUND: u32 = 64;
 
 impl LocalBroker {
-    /// Makes the runs for which backfills have room.
+    /// Makes runs for which backfills have room, a few of each: whatever else is due comes before the next ones.
     pub(crate) async fn advance_backfills(&self, now: Millis) -> Result<(), ServiceError> {
         // When one has ended, another may go on that waited for it.
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut more) = (BTreeSet::new(), false);
         loop {
             let open = backfill::open(&mut self.inner.store.read().await?).await?;
             let new: Vec<_> = open.into_iter().filter(|one| seen.insert(one.clone())).collect();
             if new.is_empty() {
-                return Ok(());
+                break;
             }
             for (tenant, id) in new {
-                while self.advance_backfill(&tenant, id, now).await? {}
+                more |= self.advance_backfill(&tenant, id, now).await?;
             }
         }
+        if more {
+            self.inner.engine.room_changed(RoomChanges::of_backfill());
+        }
+        Ok(())
     }
 
     /// One step of a backfill; `true` if there may be another one at once.
@@ -53,7 +59,7 @@ impl LocalBroker {
         let version = engine.versions.get(&mut tx, tenant, dag.version).await?;
         let mut step = Step { engine, version, row, now, changed: Vec::new(), written: Written::default() };
         let active = step.settle(&mut tx).await?;
-        let wanted = step.row.max_active_runs.saturating_sub(active).min(ROUND);
+        let wanted = step.row.max_active_runs.saturating_sub(active).min(ROUND).min(room(&mut tx, tenant).await?);
         let waiting = backfill::waiting_slots(&mut tx, tenant, id, wanted.max(1)).await?;
         let is_over = active == 0 && waiting.is_empty();
         let mut left_out = false;
@@ -65,6 +71,13 @@ impl LocalBroker {
         self.conclude(tx, written).await?;
         Ok(more)
     }
+}
+
+/// How many runs the tenant's quota leaves for backfills, as far as one step is concerned.
+async fn room(db: &mut Session, tenant: &TenantId) -> Result<u32, StoreError> {
+    let allowed = tenant::get(db, tenant).await?.map_or_else(Quota::default, |tenant| tenant.quota).active_runs;
+    let left = rule::room(allowed, run::active(db, tenant, allowed).await?);
+    Ok(u32::try_from(left).unwrap_or(u32::MAX))
 }
 
 fn can_go_on(row: &BackfillRow) -> bool {

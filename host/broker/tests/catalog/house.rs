@@ -14,6 +14,7 @@ use flow_model::rest::event_logs::EventLogFilter;
 use flow_model::rest::modules::UploadedModule;
 use flow_model::rest::tenants::TenantBody;
 use flow_model::roles::Role;
+use flow_model::run::TriggeredBy;
 use flow_model::time::Entropy;
 use flow_model::work::{AttemptEnd, AttemptLimits, AttemptRole, Usage, Work};
 use flow_test_support::{SettableClock, TestStore};
@@ -115,7 +116,12 @@ pub(crate) fn tenant_body(name: &str) -> TenantBody {
 }
 
 fn admin(tenant: &str, name: &str) -> Actor {
-    Actor { tenant: tenant.parse().expect("a tenant's name"), name: name.to_owned(), role: Role::Admin }
+    Actor {
+        tenant: tenant.parse().expect("a tenant's name"),
+        name: name.to_owned(),
+        role: Role::Admin,
+        by: TriggeredBy::RestApi,
+    }
 }
 
 pub(crate) fn config(

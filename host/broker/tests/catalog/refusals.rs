@@ -18,6 +18,10 @@ fn dag(id: &str, tasks: &[Value]) -> Value {
     json!([{"dag_id": id, "tasks": tasks}])
 }
 
+fn waits_for(until: &Value) -> Value {
+    json!({"task_id": "a", "native": {"wait": {"until": until}}})
+}
+
 fn scheduled(expression: &str, timezone: &str) -> Value {
     let mut dags = dag("d", &[task("t", &[])]);
     dags[0]["schedule"] = json!({"cron": {"expression": expression, "timezone": timezone}});
@@ -48,6 +52,28 @@ fn mistakes() -> Vec<(Value, String)> {
             json!([{"dag_id": "d", "schedule": {"custom": {"timetable": "tides"}}, "tasks": [task("a", &[])]}]),
             "DAG \"d\": its schedule is timetable \"tides\", but the module does not export `timetables`: export it, or \
              leave that out"
+                .to_owned(),
+        ),
+        (
+            json!([{"dag_id": "d", "tasks": [waits_for(&json!({"trigger": {"name": "landed"}}))]}]),
+            "DAG \"d\": task \"a\" waits for a trigger, but the module does not export `triggers`: export it, or leave that \
+             out"
+                .to_owned(),
+        ),
+        (
+            json!([{"dag_id": "d", "tasks": [{"task_id": "a", "function": "f", "retry_policy": "patient"}]}]),
+            "DAG \"d\": task \"a\" has a retry policy, but the module does not export `retry-policies`: export it, or leave \
+             that out"
+                .to_owned(),
+        ),
+        (
+            json!([{"dag_id": "d", "callbacks": [{"on": "on_success", "function": "tell"}], "tasks": [task("a", &[])]}]),
+            "DAG \"d\": it has a callback, but the module does not export `callbacks`: export it, or leave that out".to_owned(),
+        ),
+        (
+            json!([{"dag_id": "d", "tasks": [waits_for(&json!({"http": {"url": "https://api.example/ready"}}))]}]),
+            "DAG \"d\": task \"a\": it waits for origin \"https://api.example\" and does not declare that it uses it: add it \
+             to `uses.origins`"
                 .to_owned(),
         ),
         (

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flow_broker::ServiceError;
+use flow_broker::{PlatformActor, ServiceError};
 use flow_model::backfill::Reprocess;
 use flow_model::ids::{DagId, RunId};
 use flow_model::port::Broker;
@@ -13,8 +13,8 @@ use flow_model::rest::{PageRequest, Scope};
 use flow_model::run::{RunType, TriggeredBy};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
-use flow_model::work::ErrorClass;
-use flow_test_support::{Stage, fails, on_both, returns, spec, task_of};
+use flow_model::work::{AttemptRole, ErrorClass, Work};
+use flow_test_support::{Stage, fails, on_both, returns, spec};
 use serde_json::{Value, json};
 
 fn at(text: &str) -> Millis {
@@ -212,14 +212,45 @@ on_both! {
         }
     }
 
-    async fn backfills_do_not_hold_up_other_runs(db: TestStore) {
+    async fn backfills_do_not_hold_up_scheduled_runs(db: TestStore) {
         let stage = Stage::open(db).await;
+        let hourly = |id: &str, weight: u32| {
+            let tasks = json!([{"task_id": id, "function": "f", "priority_weight": weight}]);
+            daily(id, &json!({"schedule": {"cron": {"expression": "@hourly"}}, "start_date": null, "tasks": tasks}))
+        };
+        let old = stage.know(hourly("old", 1_000)).await;
+        let new = stage.know(hourly("new", 1)).await;
+        begin(&stage, NewBackfill { max_active_runs: 500, ..backfill(&old, 1, 20) }).await;
+        assert_eq!(runs(&stage, &old).await.iter().filter(|id| id.starts_with("backfill")).count(), 64, "a few at once");
+        stage.pass(Duration::from_hours(1)).await;
+        assert_eq!(runs(&stage, &new).await.len(), 2, "what is due is made between two steps of the backfill");
+        assert_eq!(runs(&stage, &old).await.iter().filter(|id| id.starts_with("backfill")).count(), 128);
+        let cause = |work: &Work| match &work.grant.claims.role {
+            AttemptRole::Task { run, .. } => run.as_str().split("__").next().unwrap_or_default().to_owned(),
+            role => panic!("a task, not {role:?}"),
+        };
+        let first: Vec<String> = stage.claim(4).await.iter().map(cause).collect();
+        assert_eq!(first, ["scheduled"; 4], "whatever it weighs, a backfill comes last");
+        assert_eq!(cause(&stage.claim(1).await[0]), "backfill");
+    }
+
+    async fn a_backfill_leaves_half_of_the_quota_to_others(db: TestStore) {
+        let stage = Stage::open(db).await;
+        let quota = json!({"active_runs": 6}).as_object().expect("an object").clone();
+        let platform = PlatformActor { name: "root".to_owned() };
+        stage.local.patch_quota(&platform, &stage.tenant, quota).await.expect("it can be set");
         let dag = stage.know(daily("d", &json!({}))).await;
-        begin(&stage, backfill(&dag, 1, 10)).await;
-        let other = stage.know(spec(json!({"dag_id": "other", "tasks": [{"task_id": "other", "function": "f"}]}))).await;
-        stage.trigger(&other).await;
-        let next: Vec<String> = stage.claim(1).await.iter().map(task_of).collect();
-        assert_eq!(next, ["other"], "what is not of a backfill comes first");
+        let id = begin(&stage, backfill(&dag, 1, 9)).await.id;
+        assert_eq!(progress(&stage, id).await, [6, 3, 0, 0]);
+        let other = stage.know(spec(json!({"dag_id": "other", "tasks": [{"task_id": "o", "function": "f"}]}))).await;
+        for _ in 0..3 {
+            stage.trigger(&other).await;
+        }
+        while look(&stage, id).await.completed_at.is_none() {
+            stage.play_all(|_| returns("1")).await;
+            stage.pass(Duration::from_secs(10)).await;
+        }
+        assert_eq!(progress(&stage, id).await, [0, 0, 9, 0]);
     }
 
     async fn the_range_is_replayed_downstream(db: TestStore) {

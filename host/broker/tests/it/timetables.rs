@@ -5,6 +5,7 @@ use std::time::Duration;
 use flow_model::ids::DagId;
 use flow_model::rest::dag_runs::{DagRun, DagRunFilter, TriggerDagRun};
 use flow_model::rest::dags::DagPatch;
+use flow_model::rest::event_logs::EventLogFilter;
 use flow_model::rest::{PageRequest, Scope};
 use flow_model::time::Millis;
 use flow_model::timetable::{DataInterval, NextRun};
@@ -60,6 +61,13 @@ async fn next(stage: &LocalStage, dag: &DagId) -> Option<Millis> {
     stage.local.dag(&stage.tenant, dag).await.expect("a DAG").next_dagrun_run_after
 }
 
+/// What the event log says of timetables.
+async fn complaints(stage: &LocalStage) -> Vec<String> {
+    let filter = EventLogFilter { event: Some("timetable failed".to_owned()), ..EventLogFilter::default() };
+    let log = stage.local.event_logs(&stage.tenant, &filter, &PageRequest::default()).await.expect("a list");
+    log.entries.into_iter().filter_map(|entry| entry.extra).collect()
+}
+
 fn triggered(json: Value) -> TriggerDagRun {
     serde_json::from_value(json).expect("a body")
 }
@@ -103,6 +111,7 @@ on_both! {
         assert_eq!((runs(&stage, &dag).await.len(), next(&stage, &dag).await), (1, None));
         stage.pass(HOUR).await;
         assert!(stage.claim(16).await.is_empty(), "it is not asked again and again");
+        assert_eq!(complaints(&stage).await.len(), 1);
     }
 
     async fn a_date_that_is_taken_is_passed_over(db: TestStore) {
@@ -122,7 +131,7 @@ on_both! {
         assert_eq!(runs(&stage, &dag).await.len(), 2);
     }
 
-    async fn a_question_that_is_lost_is_asked_again_and_one_that_fails_is_not(db: TestStore) {
+    async fn a_question_without_an_answer_is_asked_again(db: TestStore) {
         let stage = Stage::open(db).await;
         let dag = scheduled(&stage, custom()).await;
         for _ in 0..3 {
@@ -133,9 +142,11 @@ on_both! {
         stage.play(&stage.claim_one().await, fails(ErrorClass::Capacity)).await;
         stage.play(&stage.claim_one().await, fails(ErrorClass::GuestBug)).await;
         assert_eq!(next(&stage, &dag).await, None);
-        assert!(stage.claim(16).await.is_empty());
-        pause(&stage, &dag, false).await;
-        assert_eq!(task_of(&stage.claim_one().await), "ask tidal");
+        assert!(stage.claim(16).await.is_empty(), "after a pause");
+        assert_eq!(complaints(&stage).await, [r#"{"reason":"it failed with guest-bug"}"#], "and its owner can see why");
+        stage.pass(HOUR).await;
+        stage.play(&stage.claim_one().await, named(hour(stage.clock.now()))).await;
+        assert!(next(&stage, &dag).await.is_some());
     }
 
     async fn a_paused_dag_takes_no_answer(db: TestStore) {

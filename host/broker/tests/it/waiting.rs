@@ -278,6 +278,58 @@ on_both! {
         assert_eq!(stage.run_state(&waits, &run).await, RunState::Success);
     }
 
+    async fn a_known_run_is_waited_for_by_its_id(db: TestStore) {
+        let stage = Stage::open(db).await;
+        let other = stage.know(spec(json!({"dag_id": "other", "tasks": [{"task_id": "x", "function": "f"}]}))).await;
+        let theirs = stage.trigger(&other).await;
+        let dag = pair(&stage, &json!({"uses": {"dags": ["other"]}})).await;
+        let run = stage.trigger(&dag).await;
+        let work = stage.claim(16).await;
+        let mine = work.iter().find(|work| task_of(work) == "a").expect("a task");
+        stage.play(mine, until_host(json!({"until": {"run": {"dag_id": "other", "run_id": theirs}}}))).await;
+        stage.pass(Duration::ZERO).await;
+        assert_eq!(stage.task_states(&dag, &run).await, [Deferred, NotYet]);
+        let x = work.iter().find(|work| task_of(work) == "x").expect("a task");
+        stage.play(x, returns("1")).await;
+        stage.pass(Duration::ZERO).await;
+        let again = stage.claim_one().await;
+        assert_eq!(resumed(&again), Ok(r#"{"dag_id":"other","state":"success"}"#.to_owned()), "no date is needed");
+    }
+
+    async fn a_run_without_a_date_stands_for_when_it_was_due(db: TestStore) {
+        let stage = Stage::open(db).await;
+        let other = stage.know(spec(json!({"dag_id": "other", "tasks": [{"task_id": "x", "function": "f"}]}))).await;
+        let wait = json!({"until": {"run": {"dag_id": "other"}}});
+        let tasks = json!([{"task_id": "run", "native": {"wait": wait}}]);
+        let waits = stage.know(spec(json!({"dag_id": "waits", "uses": {"dags": ["other"]}, "tasks": tasks}))).await;
+        dated(&stage, &other, "2026-01-01T00:00:00Z").await;
+        stage.play_all(|_| returns("1")).await;
+        let run = stage.trigger(&waits).await;
+        stage.pass(Duration::ZERO).await;
+        assert_eq!(stage.task_states(&waits, &run).await, [Success]);
+    }
+
+    async fn a_task_can_begin_with_its_trigger(db: TestStore) {
+        let stage = Stage::open(db).await;
+        let trigger = json!({"name": "job", "kwargs": {"id": 7}});
+        let tasks = json!([
+            {"task_id": "a", "native": {"wait": {"until": {"trigger": trigger}, "timeout_ms": 60_000}}},
+            {"task_id": "b", "function": "f", "arguments": [{"output": "a"}]},
+        ]);
+        let dag = stage.know(spec(json!({"dag_id": "begins", "tasks": tasks}))).await;
+        let run = stage.trigger(&dag).await;
+        assert_eq!(stage.task_states(&dag, &run).await, [Deferred, NotYet]);
+        let look = stage.claim_one().await;
+        let Job::Trigger { trigger, kwargs } = &look.job else { panic!("a look, not {:?}", look.job) };
+        assert_eq!((trigger.as_str(), kwargs.as_str()), ("job", r#"{"id":7}"#));
+        let until = stage.clock.now().after(10 * SECOND);
+        stage.play(&look, AttemptEnd::Pending { until }).await;
+        stage.pass(10 * SECOND).await;
+        stage.play(&stage.claim_one().await, fired("[3]")).await;
+        assert_eq!(stage.task_states(&dag, &run).await, [Success, Queued]);
+        assert_eq!(context(&stage.claim_one().await).arguments, "[[3]]", "what it has found is its result");
+    }
+
     async fn a_lost_hint_costs_time_and_nothing_more(db: TestStore) {
         let stage = Stage::open(db).await;
         let other = stage.know(spec(json!({"dag_id": "other", "tasks": [{"task_id": "x", "function": "f"}]}))).await;

@@ -13,6 +13,7 @@ use flow_model::rest::modules::UploadedModule;
 use flow_model::rest::pools::PoolBody;
 use flow_model::rest::tenants::TenantBody;
 use flow_model::roles::Role;
+use flow_model::run::TriggeredBy;
 use flow_sandbox::Sandbox;
 use flow_store::Store;
 use flow_worker::WorkerConfig;
@@ -167,7 +168,7 @@ async fn tenant(broker: &LocalBroker) -> Result<Actor> {
         admin: None,
     };
     broker.create_tenant(&PlatformActor { name: "test".to_owned() }, body).await?;
-    Ok(Actor { tenant: name, name: "test".to_owned(), role: Role::Admin })
+    Ok(Actor { tenant: name, name: "test".to_owned(), role: Role::Admin, by: TriggeredBy::Test })
 }
 
 /// Why a component cannot be run at all.

@@ -158,7 +158,8 @@ fn awaited(task: &TaskSpec) -> Option<&String> {
             | WaitFor::Duration(_)
             | WaitFor::AfterInterval(_)
             | WaitFor::Run(_)
-            | WaitFor::Http(_) => None,
+            | WaitFor::Http(_)
+            | WaitFor::Trigger(_) => None,
         },
         Native::Empty | Native::LatestOnly | Native::HumanInput(_) => None,
     }

@@ -4,9 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::omitted::is_default;
-use crate::ids::{DagId, TaskId};
+use crate::ids::{DagId, RunId, TaskId};
 use crate::state::{RunState, TaskInstanceState};
 use crate::time::Millis;
+
+/// How long something is waited for where nobody says, in milliseconds: Airflow's default for sensors.
+const SEVEN_DAYS_MS: u64 = 7 * 86_400_000;
 
 /// A task that is the host's own work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,15 +46,26 @@ pub struct WaitSpec {
     /// How often it is looked at, in milliseconds, where the host is not told.
     #[serde(default = "one_minute")]
     pub poke_interval_ms: u64,
-    /// How long at most, in milliseconds; seven days unless given.
-    #[serde(default = "seven_days")]
-    pub timeout_ms: u64,
+    /// How long at most, in milliseconds. Unless given it is seven days, or as long as it takes where time alone ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
     /// Whether giving up skips the task instead of failing it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub soft_fail: bool,
 }
 
-/// What a task can wait for without running anything.
+impl WaitSpec {
+    /// How long it takes at most, in milliseconds.
+    pub fn patience_ms(&self) -> u64 {
+        self.timeout_ms.unwrap_or(match &self.until {
+            // It comes by itself.
+            WaitFor::Instant(_) | WaitFor::Duration(_) | WaitFor::AfterInterval(_) => u64::MAX,
+            WaitFor::Run(_) | WaitFor::Asset(_) | WaitFor::Http(_) | WaitFor::Trigger(_) => SEVEN_DAYS_MS,
+        })
+    }
+}
+
+/// What a task can wait for without running anything of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum WaitFor {
@@ -67,6 +81,19 @@ pub enum WaitFor {
     Asset(String),
     /// That an HTTP GET is answered well.
     Http(HttpCheck),
+    /// That a trigger of the module fires: a task that begins with its wait (Airflow's `start_from_trigger`).
+    Trigger(GuestTrigger),
+}
+
+/// A trigger of the module, and what it is asked with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuestTrigger {
+    /// The trigger's name in the module.
+    pub name: String,
+    /// Handed to it at each look.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub kwargs: Value,
 }
 
 /// Which run, and which of its states end the wait.
@@ -78,6 +105,9 @@ pub struct ExternalRun {
     /// A task of it; the run as a whole if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_id: Option<TaskId>,
+    /// The run's id, where it is known. Otherwise it is the run of the DAG for a logical date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
     /// How many milliseconds the other run's logical date is before this run's.
     #[serde(default, skip_serializing_if = "is_default")]
     pub execution_delta_ms: i64,
@@ -149,8 +179,4 @@ impl RunState {
 
 fn one_minute() -> u64 {
     60_000
-}
-
-fn seven_days() -> u64 {
-    7 * 86_400_000
 }

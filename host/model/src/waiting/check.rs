@@ -2,12 +2,12 @@
 
 use crate::dag::{ExternalRun, WaitFor, WaitSpec};
 use crate::ids::{AssetName, DagId};
-use crate::uses::{Uses, covers};
+use crate::uses::{Uses, covers, is_origin_pattern};
 
-/// Refuses a wait that could never end, or for what a task of this DAG does not declare that it uses. Origins of HTTP requests
-/// are for whoever makes them to check.
+/// Refuses a wait that could never end, or for what a task of this DAG does not declare that it uses. Whoever makes HTTP requests
+/// checks their origins again.
 pub fn check(wait: &WaitSpec, (dag, uses): (&DagId, &Uses)) -> Result<(), String> {
-    if wait.timeout_ms == 0 {
+    if wait.timeout_ms == Some(0) {
         return Err("it waits for 0 ms; leave timeout_ms out for seven days".to_owned());
     }
     match &wait.until {
@@ -16,11 +16,31 @@ pub fn check(wait: &WaitSpec, (dag, uses): (&DagId, &Uses)) -> Result<(), String
             name.parse::<AssetName>().map_err(|error| error.to_string())?;
             if covers(&uses.assets, name) { Ok(()) } else { Err(undeclared("asset", name, "assets")) }
         }
-        WaitFor::Http(check) if !["http://", "https://"].iter().any(|scheme| check.url.starts_with(scheme)) => {
-            Err(format!("it waits for {:?}, which is neither http:// nor https://", check.url))
+        WaitFor::Http(check) => check_url(&check.url, uses),
+        WaitFor::Trigger(trigger) if trigger.name.is_empty() => {
+            Err("it waits for a trigger without a name; name one of the module's".to_owned())
         }
-        WaitFor::Http(_) | WaitFor::Instant(_) | WaitFor::Duration(_) | WaitFor::AfterInterval(_) => Ok(()),
+        WaitFor::Trigger(_) | WaitFor::Instant(_) | WaitFor::Duration(_) | WaitFor::AfterInterval(_) => Ok(()),
     }
+}
+
+fn check_url(url: &str, uses: &Uses) -> Result<(), String> {
+    if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(format!("it waits for {url:?}, which is neither http:// nor https://"));
+    }
+    match plain_origin(url) {
+        Some(origin) if !covers(&uses.origins, &origin) => Err(undeclared("origin", &origin, "origins")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The origin of a URL that is spelled as origins are declared; what else a URL can be is for whoever asks for it to read.
+fn plain_origin(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let own_port = if scheme == "https" { ":443" } else { ":80" };
+    let authority = rest.split(['/', '?', '#']).next()?.to_ascii_lowercase();
+    let origin = format!("{scheme}://{}", authority.strip_suffix(own_port).unwrap_or(&authority));
+    Some(origin).filter(|origin| !origin.ends_with('*') && is_origin_pattern(origin))
 }
 
 fn check_run(external: &ExternalRun, (dag, uses): (&DagId, &Uses)) -> Result<(), String> {
@@ -52,6 +72,7 @@ mod tests {
     #[test]
     fn what_is_waited_for_is_declared() {
         let run = |dag: &str| json!({"run": {"dag_id": dag}});
+        let http = |url: &str| json!({"http": {"url": url}});
         for (until, uses, expected) in [
             (run("mine"), json!({}), Ok(())),
             (run("other"), json!({"dags": ["oth*"]}), Ok(())),
@@ -59,7 +80,22 @@ mod tests {
             (json!({"asset": "a"}), json!({"assets": ["a"]}), Ok(())),
             (json!({"asset": "a"}), json!({"dags": ["a"]}), Err("it waits for asset \"a\" and does not declare")),
             (json!({"asset": ""}), json!({"assets": ["*"]}), Err("")),
-            (json!({"http": {"url": "https://a.example/b"}}), json!({}), Ok(())),
+            (http("https://a.example/b"), json!({"origins": ["https://a.example"]}), Ok(())),
+            (http("https://A.example:443?b"), json!({"origins": ["https://a.example"]}), Ok(())),
+            (http("http://a.example:81/b"), json!({"origins": ["http://a.example:*"]}), Ok(())),
+            (
+                http("https://a.example/b"),
+                json!({}),
+                Err("it waits for origin \"https://a.example\" and does not declare"),
+            ),
+            (
+                http("https://a.example:8443/b"),
+                json!({"origins": ["https://a.example"]}),
+                Err("it waits for origin \"https://a.example:8443\""),
+            ),
+            (http("https://bücher.example/b"), json!({}), Ok(())),
+            (json!({"trigger": {"name": "t"}}), json!({}), Ok(())),
+            (json!({"trigger": {"name": ""}}), json!({}), Err("it waits for a trigger without a name")),
             (json!({"http": {"url": "file:///etc"}}), json!({}), Err("it waits for \"file:///etc\", which is neither")),
             (json!({"duration": 1}), json!({}), Ok(())),
         ] {

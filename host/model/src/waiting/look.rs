@@ -48,7 +48,10 @@ pub fn look(
         }
         (WaitFor::Run(external), Sight::Run(states)) => other_run(external, states),
         (WaitFor::Asset(name), Sight::Asset(true)) => Some(Ok(json!({"asset": name}).to_string())),
-        (WaitFor::Run(_) | WaitFor::Asset(_) | WaitFor::Http(_), Sight::Time | Sight::Run(_) | Sight::Asset(_)) => None,
+        (
+            WaitFor::Run(_) | WaitFor::Asset(_) | WaitFor::Http(_) | WaitFor::Trigger(_),
+            Sight::Time | Sight::Run(_) | Sight::Asset(_),
+        ) => None,
     };
     match seen {
         Some(Ok(event)) => Look::Done(event),
@@ -92,7 +95,7 @@ mod tests {
     use TaskInstanceState::{Failed, Running, Skipped, Success};
 
     fn wait(until: WaitFor) -> WaitSpec {
-        WaitSpec { until, poke_interval_ms: 1_000, timeout_ms: 60_000, soft_fail: false }
+        WaitSpec { until, poke_interval_ms: 1_000, timeout_ms: Some(60_000), soft_fail: false }
     }
 
     #[test]
@@ -124,6 +127,7 @@ mod tests {
         let external = |allowed: &[_], failed: &[_]| ExternalRun {
             dag_id: "other".parse().expect("an id"),
             task_id: None,
+            run_id: None,
             execution_delta_ms: 0,
             allowed_states: allowed.to_vec(),
             failed_states: failed.to_vec(),

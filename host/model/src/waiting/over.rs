@@ -1,7 +1,7 @@
 //! The end of a wait: how the task instance goes on.
 
 use super::{Look, Waiting};
-use crate::dag::SensorSpec;
+use crate::dag::{SensorSpec, WaitFor};
 use crate::time::Millis;
 use crate::work::{AttemptEnd, ErrorClass, Failure, Resume};
 
@@ -41,11 +41,27 @@ impl Waiting {
             Self::Sensor { .. } | Self::Over { .. } => Conclusion::Nothing,
             Self::Trigger { .. } | Self::Host { .. } | Self::Human { .. } => match (self.resume_key(), event) {
                 (Some(key), event) => Conclusion::GoesOn(Resume { key: key.to_owned(), event }),
-                (None, Ok(_)) => Conclusion::Ends(AttemptEnd::Success { value: None }),
+                (None, Ok(event)) => Conclusion::Ends(AttemptEnd::Success { value: self.result(event) }),
                 (None, Err(reason)) => {
                     Conclusion::Ends(failed(if is_final { ErrorClass::Fatal } else { ErrorClass::Error }, reason))
                 }
             },
+        }
+    }
+
+    /// What a task returns that was nothing but the wait: what its trigger has found. What the host sees itself is known.
+    fn result(&self, event: String) -> Option<String> {
+        match self {
+            Self::Host { wait, .. } => match &wait.until {
+                WaitFor::Trigger(_) => Some(event),
+                WaitFor::Instant(_)
+                | WaitFor::Duration(_)
+                | WaitFor::AfterInterval(_)
+                | WaitFor::Run(_)
+                | WaitFor::Asset(_)
+                | WaitFor::Http(_) => None,
+            },
+            Self::Trigger { .. } | Self::Human { .. } | Self::Sensor { .. } | Self::Over { .. } => None,
         }
     }
 }
@@ -76,10 +92,14 @@ fn failed(class: ErrorClass, message: String) -> AttemptEnd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dag::{HumanInputSpec, WaitFor, WaitSpec};
+    use crate::dag::{GuestTrigger, HumanInputSpec, WaitSpec};
 
     fn host(soft_fail: bool, resume_key: Option<&str>) -> Waiting {
-        let wait = WaitSpec { until: WaitFor::Duration(1), poke_interval_ms: 1, timeout_ms: 9, soft_fail };
+        host_for(WaitFor::Duration(1), soft_fail, resume_key)
+    }
+
+    fn host_for(until: WaitFor, soft_fail: bool, resume_key: Option<&str>) -> Waiting {
+        let wait = WaitSpec { until, poke_interval_ms: 1, timeout_ms: Some(9), soft_fail };
         let resume_key = resume_key.map(str::to_owned);
         Waiting::Host { wait: Box::new(wait), since: Millis(0), until: Millis(9), resume_key }
     }
@@ -106,6 +126,7 @@ mod tests {
         let ends = |class, why: &str| Conclusion::Ends(failed(class, why.to_owned()));
         let success = || Conclusion::Ends(AttemptEnd::Success { value: None });
         let skip = || Conclusion::Ends(skipped());
+        let look_for = || WaitFor::Trigger(GuestTrigger { name: "t".to_owned(), kwargs: serde_json::Value::Null });
         for (number, (wait, found, expected)) in [
             (host(false, None), done(), success()),
             (host(false, None), lost(), ends(ErrorClass::Error, "gone")),
@@ -115,6 +136,14 @@ mod tests {
             (host(false, Some("here")), done(), goes_on(Ok("1"))),
             (host(false, Some("here")), Look::GivenUp, goes_on(Err(IN_VAIN))),
             (host(true, Some("here")), Look::GivenUp, skip()),
+            (
+                host_for(look_for(), false, None),
+                done(),
+                Conclusion::Ends(AttemptEnd::Success { value: Some("1".to_owned()) }),
+            ),
+            (host_for(look_for(), false, None), lost(), ends(ErrorClass::Error, "gone")),
+            (host_for(look_for(), true, None), Look::GivenUp, skip()),
+            (host_for(look_for(), false, Some("here")), done(), goes_on(Ok("1"))),
             (trigger(), done(), goes_on(Ok("1"))),
             (trigger(), lost(), goes_on(Err("gone"))),
             (trigger(), Look::GivenUp, goes_on(Err(IN_VAIN))),

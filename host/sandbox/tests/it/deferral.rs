@@ -26,8 +26,7 @@ fn deferred(trigger: DeferTrigger, timeout_ms: Option<u64>) -> AttemptEnd {
 async fn every_outcome_reaches_the_broker() {
     let value = Some("[1]".to_owned());
     let guest_trigger = DeferTrigger::Guest { trigger: "landed".into(), kwargs: "{\"flight\":1}".into() };
-    let wait =
-        WaitSpec { until: WaitFor::Duration(5), poke_interval_ms: 60_000, timeout_ms: 604_800_000, soft_fail: false };
+    let wait = WaitSpec { until: WaitFor::Duration(5), poke_interval_ms: 60_000, timeout_ms: None, soft_fail: false };
     let form = HumanInputSpec { subject: "Go?".into(), options: vec!["yes".into()], ..HumanInputSpec::default() };
     let kwargs = [(16, Case(0)), (20, Text("landed")), (28, Text("{\"flight\":1}")), (36, Text("then"))];
     let ends = [

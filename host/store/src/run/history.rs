@@ -57,9 +57,9 @@ pub async fn counts(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<
 }
 
 const ACTIVE_OF_DAG: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM dag_run WHERE tenant = $1 AND dag_id = $2
-     AND state IN ('queued', 'running') LIMIT $3) AS active";
+     AND state IN ('queued', 'running') AND run_type <> 'backfill' LIMIT $3) AS active";
 
-/// How many runs of a DAG have not ended; counting stops at `enough`.
+/// How many runs of a DAG have not ended, besides those of backfills; counting stops at `enough`.
 pub async fn active_of_dag(db: &mut Session, tenant: &TenantId, dag: &DagId, enough: u64) -> Result<u64, StoreError> {
     let enough = i64::try_from(enough).unwrap_or(i64::MAX);
     let sql = ACTIVE_OF_DAG;

@@ -17,6 +17,8 @@ pub(crate) struct Options {
     role: Role,
     /// The type that holds the function with its arguments, with a `bind` function.
     bound: TokenStream,
+    /// The trait by which what the function returns says what it finds, if `bound` is generic over that.
+    finds: Option<TokenStream>,
     /// The alias in `flow_sdk::runtime` for such functions.
     registered: TokenStream,
     /// Method calls on what is bound.
@@ -41,6 +43,7 @@ impl Options {
         Ok(Self {
             role: Role { kind: "trigger", told: None },
             bound: quote!(::flow_sdk::trigger::Awaiting),
+            finds: Some(quote!(::flow_sdk::Check)),
             registered: quote!(::flow_sdk::runtime::Trigger),
             calls,
             end: Some(quote!(.and_then(|value| ::flow_sdk::runtime::look(value, #interval)))),
@@ -53,6 +56,7 @@ impl Options {
         Ok(Self {
             role: Role { kind: "callback", told: Some("Event") },
             bound: quote!(::flow_sdk::Callback),
+            finds: None,
             registered: quote!(::flow_sdk::runtime::Callback),
             calls,
             end: None,
@@ -64,6 +68,7 @@ impl Options {
         Ok(Self {
             role: Role { kind: "timetable", told: Some("TimetableQuery") },
             bound: quote!(::flow_sdk::schedule::Schedule),
+            finds: None,
             registered: quote!(::flow_sdk::runtime::Timetable),
             calls: Calls::default(),
             end: None,
@@ -73,9 +78,11 @@ impl Options {
 
 /// The expansion: the binding function, and a type of the same name that holds the body and what the host's call needs.
 pub(crate) fn expand(options: &Options, mut function: ItemFn) -> Result<TokenStream> {
-    let Options { role, bound, registered, calls, end } = options;
+    let Options { role, bound, finds, registered, calls, end } = options;
     let parameters = Parameters::of(&function, *role)?;
-    let (_, settle) = signature::returned(&function.sig.output);
+    let (returned, settle) = signature::returned(&function.sig.output);
+    let found = finds.as_ref().map(|finds| quote!(::<<#returned as #finds>::Value>));
+    let bound = quote!(#bound #found);
     let Head { docs, visibility, name, id } = Head::of(&mut function);
     let (kind, texts) = (role.kind, parameters.texts());
     let Parameters { told, names, types } = parameters;

@@ -26,6 +26,11 @@ fn publish(answer: Answer) -> Result<u32> {
     answer.param("copies")
 }
 
+#[task]
+fn double(found: u32) -> u32 {
+    found * 2
+}
+
 #[dag]
 fn waiting() -> Result {
     load(newest(vec!["a".to_owned()])).depends_on(is_there("b"));
@@ -47,6 +52,8 @@ fn waiting() -> Result {
     publish(ask(release).timeout(Duration::from_hours(4)));
     ask(approval("Delete the drafts?")).id("cleanup");
     ask(question("Which ones?").options(["load", "publish"]).multiple().branch());
+    double(wait_for(job_done("3", 1)).id("job").timeout(Duration::from_hours(3)));
+    wait_for(wait::run("etl").id("manual__1")).id("known");
     Ok(())
 }
 
