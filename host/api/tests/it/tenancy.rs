@@ -84,7 +84,26 @@ fn body(operation: &Operation, names: &Names) -> Value {
         "POST /dags/{dag_id}/clearTaskInstances" => {
             json!({ "dry_run": false, "dag_run_id": names.get("dag_run_id"), "only_failed": false })
         }
+        "POST /dags/{dag_id}/clearDagRuns" => {
+            json!({ "dry_run": false, "dag_runs": [{ "dag_run_id": names.get("dag_run_id") }] })
+        }
+        "PATCH /dags/{dag_id}/dagRuns" => {
+            taking(&json!({ "dag_run_id": names.get("dag_run_id"), "state": "failed" }), names.get("dag_run_id"))
+        }
+        "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances" => {
+            taking(&json!({ "task_id": names.get("task_id"), "new_state": "failed" }), names.get("task_id"))
+        }
+        "POST /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries" => {
+            json!({ "key": "new", "value": 1 })
+        }
+        "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries/{xcom_key}" => {
+            json!({ "value": "taken" })
+        }
         "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
+        | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/dry_run"
+        | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/dry_run"
+        | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskGroupInstances/{group_id}"
+        | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskGroupInstances/{group_id}/dry_run"
         | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}" => {
             json!({ "new_state": "failed" })
         }
