@@ -165,17 +165,13 @@ async fn chosen_runs(
     body: &ClearTaskInstances,
 ) -> Result<Vec<RunRow>, ServiceError> {
     known_dag(db, &actor.tenant, dag).await?;
-    match &body.dag_run_id {
-        Some(run_id) => {
-            let around = (body.include_past, body.include_future);
-            runs_around(db, (&actor.tenant, dag), run_id, around).await
-        }
-        None => {
-            let from = body.start_date.filter(|_| !body.include_past);
-            let to = body.end_date.filter(|_| !body.include_future);
-            runs_between(db, (&actor.tenant, dag), (from, to)).await
-        }
+    if let Some(run_id) = &body.dag_run_id {
+        let around = (body.include_past, body.include_future);
+        return runs_around(db, (&actor.tenant, dag), run_id, around).await;
     }
+    let from = body.start_date.filter(|_| !body.include_past);
+    let to = body.end_date.filter(|_| !body.include_future);
+    runs_between(db, (&actor.tenant, dag), (from, to)).await
 }
 
 /// The task instances that a request to clear is about. The setups and teardowns of a cleared task are cleared with it. What

@@ -63,6 +63,7 @@ pub(crate) struct ClearDag {
 
 /// What else is meant besides a task of a run.
 #[derive(Debug, Clone, Copy, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Around {
     /// Also the tasks that these wait for
     #[arg(short, long)]

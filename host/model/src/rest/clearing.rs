@@ -44,7 +44,6 @@ impl ClearError {
 /// Which task instances of a run are to run again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-#[expect(clippy::struct_excessive_bools, reason = "they are Airflow's members")]
 pub struct ClearDagRun {
     /// Whether only to say which, as it is unless said otherwise.
     #[schema(default = true)]
