@@ -1,7 +1,6 @@
 //! End to end: the real binary in processes of its own, real components, over HTTP and by commands.
 
 mod aftermath;
-mod by_hand;
 mod cli;
 mod contract;
 mod database;
