@@ -15,6 +15,7 @@ use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
 
 mod kinds;
+mod runs;
 
 use kinds::{Connections, Pools, Variables};
 

@@ -25,7 +25,9 @@ impl From<ServiceError> for CallError {
         match error {
             ServiceError::NotFound { .. } => Self::NotFound,
             ServiceError::Conflict { .. } => Self::Conflict,
-            ServiceError::Invalid { what, reason } => Self::Invalid(format!("{what}: {reason}")),
+            ServiceError::Invalid { what, reason } | ServiceError::Refused { what, reason } => {
+                Self::Invalid(format!("{what}: {reason}"))
+            }
             ServiceError::TooLarge { .. } => Self::TooLarge,
             ServiceError::Quota(what) => Self::Quota(what),
             ServiceError::Denied(_) => Self::Denied,

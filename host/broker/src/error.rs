@@ -55,6 +55,14 @@ pub enum ServiceError {
         /// What is wrong with it, and what is accepted.
         reason: String,
     },
+    /// The request is well-formed, and what it asks for is not possible here.
+    #[error("{what} is not valid: {reason}")]
+    Refused {
+        /// Which part of the request.
+        what: String,
+        /// What is wrong with it, and what is accepted.
+        reason: String,
+    },
     /// A part of the request is over its limit.
     #[error("{what} is too large: at most {limit} bytes are accepted")]
     TooLarge {
@@ -84,6 +92,7 @@ impl ServiceError {
             Self::NotFound { .. } => "not-found",
             Self::Conflict { .. } => "conflict",
             Self::Invalid { .. } => "invalid",
+            Self::Refused { .. } => "refused",
             Self::TooLarge { .. } => "too-large",
             Self::Quota(_) => "quota",
             Self::Denied(_) => "denied",
@@ -111,6 +120,11 @@ impl ServiceError {
     /// `what` is malformed.
     pub fn invalid(what: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Invalid { what: what.into(), reason: reason.into() }
+    }
+
+    /// `what` is not possible here.
+    pub fn refused(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Refused { what: what.into(), reason: reason.into() }
     }
 }
 

@@ -30,7 +30,8 @@ pub(crate) async fn reshape<E: From<StoreError>>(
     Ok(plan.write(db).await?)
 }
 
-/// The task instances of a run whose state is as wished.
+/// The task instances of a run whose state is as wished, but for those of tasks that its version does not have.
 pub(crate) fn instances(plan: &Plan<'_>, run: RunKey, wanted: impl Fn(TaskInstanceState) -> bool) -> Vec<Instance> {
-    plan.rows_of(run).filter(|row| wanted(row.node.status.state())).map(|row| row.key.instance()).collect()
+    let is_wanted = |key| plan.status(key).is_some_and(|status| wanted(status.state()));
+    plan.rows_of(run).filter(|row| is_wanted(row.key)).map(|row| row.key.instance()).collect()
 }

@@ -1,15 +1,13 @@
-//! Runs: triggering, ending, clearing and deleting them, and waiting for their end.
+//! Runs: triggering, ending and deleting them, and waiting for their end.
 
 use std::time::Duration;
 
 use flow_model::advance::EndOfRun;
 use flow_model::ids::{DagId, RunId, TenantId};
 use flow_model::rest::Change as Edit;
-use flow_model::rest::clearing::ClearDagRun;
 use flow_model::rest::dag_runs::{DagRun, DagRunPatch, RunTarget, TriggerDagRun};
-use flow_model::rest::task_instances::TaskInstance;
 use flow_model::run::{RunType, may_delete};
-use flow_model::state::{RunState, TaskInstanceState, Terminal};
+use flow_model::state::{RunState, Terminal};
 use flow_store::run;
 use flow_store::run::RunRow;
 use flow_store::{Session, StoreError, Tx};
@@ -22,19 +20,10 @@ use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
 use crate::plan::{Plan, Written};
 use crate::reshape::{instances, reshape};
-use crate::triggers::checked_note;
+use crate::triggers::edited_note;
 
 /// How often a waiter looks without a hint: another node may have ended the run.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// What clearing a run came to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Cleared {
-    /// It was a rehearsal: these task instances would have been cleared.
-    Rehearsed(Vec<TaskInstance>),
-    /// The run as it is now.
-    Done(Box<DagRun>),
-}
 
 impl LocalBroker {
     /// Starts a run.
@@ -70,7 +59,7 @@ impl LocalBroker {
         match patch.note {
             Edit::Keep => {}
             Edit::To(note) => {
-                let note = note.map(checked_note).transpose()?;
+                let note = edited_note(note)?;
                 run::set_note(&mut tx, &actor.tenant, key, note.as_deref()).await?;
             }
         }
@@ -98,38 +87,6 @@ impl LocalBroker {
             Ok(())
         };
         reshape(db, &self.inner.engine, row, Box::new(change)).await
-    }
-
-    /// Runs task instances of a run again, or says which those would be.
-    pub async fn clear_run(
-        &self,
-        actor: &Actor,
-        dag: &DagId,
-        run_id: &RunId,
-        body: ClearDagRun,
-    ) -> Result<Cleared, ServiceError> {
-        refuse_new_version(body.only_new || body.run_on_latest_version)?;
-        let (mut tx, row) = self.locked_run("clear run", &actor.tenant, dag, run_id).await?;
-        let key = row.key;
-        let now = self.now();
-        let mut tasks = Vec::new();
-        let change = |plan: &mut Plan<'_>, _| -> Result<(), ServiceError> {
-            let failed = |state: TaskInstanceState| state.terminal().is_some_and(Terminal::fails_run);
-            tasks = instances(plan, key, |state| !body.only_failed || failed(state));
-            match plan.progress(key) {
-                Some(progress) if !body.dry_run => Ok(progress.clear(&tasks, now)?),
-                Some(_) | None => Ok(()),
-            }
-        };
-        let written = reshape(&mut tx, &self.inner.engine, row, Box::new(change)).await?;
-        if body.dry_run {
-            drop(tx);
-            return Ok(Cleared::Rehearsed(self.instances(&actor.tenant, (dag, run_id), &tasks).await?));
-        }
-        let extra = json!({"only_failed": body.only_failed, "tasks": tasks.len()});
-        audit::note_run(&mut tx, actor, self.now(), "clear_dag_run", (dag, run_id), &extra).await?;
-        self.conclude(tx, written).await?;
-        Ok(Cleared::Done(Box::new(self.run(&actor.tenant, dag, run_id).await?)))
     }
 
     /// Deletes a run with its task instances, results and logs.
@@ -191,12 +148,4 @@ impl LocalBroker {
         self.inner.engine.told(written);
         Ok(())
     }
-}
-
-pub(crate) fn refuse_new_version(wanted: bool) -> Result<(), ServiceError> {
-    if wanted {
-        let reason = "a run keeps the DAG version it began with; trigger a new run to use the latest one";
-        return Err(ServiceError::invalid("run_on_latest_version, only_new", reason));
-    }
-    Ok(())
 }

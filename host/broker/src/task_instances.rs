@@ -123,8 +123,12 @@ impl Inner {
         for one in tries {
             let Some(id) = one.dag_version.as_ref().map(|version| version.id) else { continue };
             let version = self.engine.versions.get(db, tenant, id).await?;
+            one.dag_display_name = version.graph.spec().shown_name();
             let Some(index) = version.graph.find(&one.task_id) else { continue };
             let task = version.graph.task(index);
+            let operator = task.operator();
+            one.task_display_name = task.shown_name();
+            (one.operator, one.operator_name) = (Some(operator.clone()), Some(operator));
             one.pool = task.pool.as_ref().map_or_else(|| DEFAULT_POOL.to_owned(), ToString::to_string);
             one.pool_slots = task.pool_slots;
             one.priority_weight = Some(version.priority(index).into());

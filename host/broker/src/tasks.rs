@@ -53,10 +53,10 @@ impl LocalBroker {
 fn shown(graph: &Graph, index: TaskIndex, module: &ModuleName) -> Task {
     let (dag, task) = (graph.spec(), graph.task(index));
     let ids = |tasks: &[TaskIndex]| tasks.iter().map(|&task| graph.task(task).task_id.clone()).collect();
-    let operator = task.native.as_ref().map_or_else(|| task.function.clone(), |native| native.name().to_owned());
+    let operator = task.operator();
     Task {
         task_id: task.task_id.clone(),
-        task_display_name: task.display_name.clone().unwrap_or_else(|| task.task_id.to_string()),
+        task_display_name: task.shown_name(),
         owner: task.owner.clone().or_else(|| dag.owner.clone()),
         start_date: dag.start_date,
         end_date: dag.end_date,

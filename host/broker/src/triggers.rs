@@ -208,9 +208,9 @@ fn admit(spec: &DagSpec, run_type: RunType, conf: Option<&str>) -> Result<(), Se
     if !permits(&spec.allowed_run_types, run_type) {
         let allowed: Vec<&str> = spec.allowed_run_types.iter().map(|kind| kind.as_str()).collect();
         let reason = format!("it allows no {run_type} runs; the kinds that it allows are: {}", allowed.join(", "));
-        return Err(ServiceError::invalid(format!("a run of DAG {:?}", spec.dag_id.as_str()), reason));
+        return Err(ServiceError::refused(format!("a run of DAG {:?}", spec.dag_id.as_str()), reason));
     }
-    params::admit(&spec.params, conf).map_err(|error| ServiceError::invalid("conf", error.to_string()))
+    params::admit(&spec.params, conf).map_err(|error| ServiceError::refused("conf", error.to_string()))
 }
 
 /// A run's configuration as it is kept; `None` for an empty one.
@@ -229,4 +229,9 @@ pub(crate) fn checked_note(note: String) -> Result<String, ServiceError> {
         return Err(ServiceError::invalid("note", format!("use at most {MAX_NOTE} characters, and no NUL")));
     }
     Ok(note)
+}
+
+/// A note as it is kept when somebody changes it; an empty one is none.
+pub(crate) fn edited_note(note: Option<String>) -> Result<Option<String>, ServiceError> {
+    note.filter(|note| !note.is_empty()).map(checked_note).transpose()
 }

@@ -114,6 +114,11 @@ pub struct DagSpec {
 }
 
 impl DagSpec {
+    /// How people see its id.
+    pub fn shown_name(&self) -> String {
+        self.display_name.clone().unwrap_or_else(|| self.dag_id.to_string())
+    }
+
     /// How many of its runs may be active at once: as many as it says, and no more than its schedule allows.
     pub fn max_active_runs(&self) -> u32 {
         let own = self.max_active_runs.unwrap_or(MAX_ACTIVE_RUNS);

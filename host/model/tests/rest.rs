@@ -102,7 +102,7 @@ fn a_task_instance_that_waits_has_no_state() {
 #[test]
 fn bodies_have_airflows_defaults() {
     let clear: ClearTaskInstances = serde_json::from_value(json!({"task_ids": ["a", ["b", 2]]})).expect("it is enough");
-    assert!(clear.dry_run && clear.only_failed && clear.reset_dag_runs && !clear.include_downstream);
+    assert!(clear.dry_run && clear.only_failed() && clear.reset_dag_runs && !clear.include_downstream);
     let b = "b".parse().expect("a task id");
     assert_eq!(clear.task_ids.expect("two")[1], TaskSelection::Instance(b, 2));
     let clear: ClearDagRun = serde_json::from_value(json!({})).expect("it is enough");

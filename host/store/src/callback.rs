@@ -3,7 +3,7 @@
 use flow_model::callback::CallbackState;
 use flow_model::dag::CallbackEvent;
 use flow_model::graph::TaskIndex;
-use flow_model::ids::{CallbackId, DagVersionId, RunKey, TenantId};
+use flow_model::ids::{AttemptId, CallbackId, DagVersionId, RunKey, TenantId};
 use flow_model::time::Millis;
 use flow_model::work::ErrorClass;
 use serde::Serialize;
@@ -189,4 +189,15 @@ pub async fn save(db: &mut Session, row: &CallbackRow) -> Result<(), StoreError>
             .map(drop)
     })?;
     Ok(())
+}
+
+const OF_ATTEMPT: &str = "SELECT c.happening FROM work AS w JOIN callback AS c ON c.id = w.payload AND c.tenant = w.tenant \
+     WHERE w.attempt = $1 AND w.tenant = $2 AND w.kind = 'callback'";
+
+/// What the callback is told that an attempt runs.
+pub async fn of_attempt(db: &mut Session, tenant: &TenantId, attempt: AttemptId) -> Result<Option<String>, StoreError> {
+    let attempt = attempt.to_string();
+    Ok(on!(db, c => {
+        sqlx::query_scalar(OF_ATTEMPT).bind(&attempt).bind(tenant.as_str()).fetch_optional(&mut *c).await
+    })?)
 }

@@ -31,6 +31,7 @@ mod columns;
 mod delete;
 mod history;
 mod partition;
+mod renumber;
 mod replay;
 mod room;
 
@@ -41,6 +42,7 @@ pub use history::{
     previous, previous_success,
 };
 pub use partition::{partitions, set_partition};
+pub use renumber::{renumber, tasks};
 pub use replay::{at, join_backfill, replace_conf};
 pub use room::{any_waits, durations, latest_states, running, with_room};
 

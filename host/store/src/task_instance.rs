@@ -15,8 +15,10 @@ use crate::error::StoreError;
 use crate::pool::Session;
 
 mod columns;
+mod removal;
 
 use columns::Columns;
+pub use removal::delete_with_all;
 
 /// Which task instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -388,21 +390,26 @@ pub async fn states_of(
     found.iter().map(|state| column::named("task_instance.state", state, TaskInstanceState::from_name)).collect()
 }
 
-const SET_NOTE: &str = "UPDATE task_instance SET note = $5 WHERE tenant = $1 AND run_key = $2 AND task_index = $3 \
-     AND map_index = $4";
+const SET_NOTE: Batch = batch!(
+    "UPDATE task_instance SET note = $3 FROM ",
+    rows(run_key text, task_index bigint, map_index bigint),
+    " WHERE task_instance.tenant = $2 AND task_instance.run_key = r.run_key AND task_instance.task_index = r.task_index \
+     AND task_instance.map_index = r.map_index"
+);
 
-/// Sets or removes the note of a task instance.
-pub async fn set_note(db: &mut Session, tenant: &TenantId, key: TaskKey, note: Option<&str>) -> Result<(), StoreError> {
-    let run = key.run.to_string();
-    on!(db, c => {
-        sqlx::query(SET_NOTE)
-            .bind(tenant.as_str())
-            .bind(&run)
-            .bind(i64::from(key.task.0))
-            .bind(column::map_index(key.map_index))
-            .bind(note)
-            .execute(&mut *c)
-            .await?;
-    });
+/// Sets or removes the note of task instances.
+pub async fn set_note(
+    db: &mut Session,
+    tenant: &TenantId,
+    keys: &[TaskKey],
+    note: Option<&str>,
+) -> Result<(), StoreError> {
+    for part in keys.chunks(column::ROWS_PER_STATEMENT) {
+        let part: Vec<KeyColumns> = part.iter().map(KeyColumns::from).collect();
+        let (text, rows) = (db.text(SET_NOTE), column::rows(&part)?);
+        on!(db, c => {
+            sqlx::query(text).bind(&rows).bind(tenant.as_str()).bind(note).execute(&mut *c).await.map(drop)
+        })?;
+    }
     Ok(())
 }

@@ -96,6 +96,26 @@ pub async fn clear(db: &mut Session, tenant: &TenantId, task: &TaskKey) -> Resul
     Ok(())
 }
 
+const DELETE: &str = "DELETE FROM xcom WHERE tenant = $1 AND run_key = $2 AND task_index = $3 AND map_index = $4 \
+     AND key = $5";
+
+/// Removes one value of a task instance; `false` if there is none.
+pub async fn delete(db: &mut Session, tenant: &TenantId, task: &TaskKey, key: &EntryKey) -> Result<bool, StoreError> {
+    let run = task.run.to_string();
+    let removed = on!(db, c => {
+        sqlx::query(DELETE)
+            .bind(tenant.as_str())
+            .bind(&run)
+            .bind(i64::from(task.task.0))
+            .bind(column::map_index(task.map_index))
+            .bind(key.as_str())
+            .execute(&mut *c)
+            .await?
+            .rows_affected()
+    });
+    Ok(removed > 0)
+}
+
 const RETURNED: Batch = batch!(
     "SELECT x.run_key, x.task_index, x.map_index, x.value FROM ",
     rows(run_key text, task_index bigint, map_index bigint),

@@ -111,11 +111,13 @@ pub async fn know(store: &Store, tenant: &TenantId, spec: DagSpec, (digest, now)
     let limits = Restriction { earliest: spec.start_date, latest: spec.end_date, catchup: spec.catchup };
     let schedule = spec.schedule.as_ref().map(|schedule| Schedule::parse(schedule).expect("a schedule"));
     let id = DagVersionId::mint(now, entropy_bytes());
+    let mut tx = store.begin("know").await.expect("a transaction");
+    let before = dag_version::latest(&mut tx, tenant, &spec.dag_id).await.expect("a look");
     let version = VersionRow {
         id,
         tenant: tenant.clone(),
         dag_id: spec.dag_id.clone(),
-        number: 1,
+        number: before.map_or(1, |before| before.number + 1),
         module: "stage".parse().expect("a module's name"),
         module_version: 1,
         digest,
@@ -139,7 +141,6 @@ pub async fn know(store: &Store, tenant: &TenantId, spec: DagSpec, (digest, now)
         parsed_at: now,
         next: schedule.and_then(|schedule| schedule.next(None, limits, now)),
     };
-    let mut tx = store.begin("know").await.expect("a transaction");
     dag_version::insert(&mut tx, &version).await.expect("a version");
     dag::put(&mut tx, &row).await.expect("a DAG");
     tx.commit().await.expect("a commit");
@@ -147,7 +148,7 @@ pub async fn know(store: &Store, tenant: &TenantId, spec: DagSpec, (digest, now)
 }
 
 impl<B: Broker> Stage<B> {
-    /// Makes a DAG known, as parsing a module would.
+    /// Makes a DAG known, as parsing a module would: a further version of it, if it is known already.
     pub async fn know(&self, spec: DagSpec) -> DagId {
         self.know_for(&self.tenant, spec).await
     }

@@ -45,10 +45,13 @@ fn masked<T: DeserializeOwned>(mut members: Map<String, Value>, counts: impl Fn(
 }
 
 /// A bulk request as it is sent: what a change consists of is known once its mask has been applied.
-pub(crate) type RawBulk<C> = BulkBody<C, Map<String, Value>>;
+pub(crate) type RawBulk<C, D = String> = BulkBody<C, Map<String, Value>, D>;
 
-/// Applies the masks of a bulk request. The member `name` says which object is meant and always counts.
-pub(crate) fn unmask<C, U: DeserializeOwned>(raw: RawBulk<C>, name: &str) -> Result<BulkBody<C, U>, Problem> {
+/// Applies the masks of a bulk request. The members `names` say which object is meant and always count.
+pub(crate) fn unmask<C, U: DeserializeOwned, D>(
+    raw: RawBulk<C, D>,
+    names: &[&str],
+) -> Result<BulkBody<C, U, D>, Problem> {
     let actions = raw.actions.into_iter().map(|action| {
         Ok(match action {
             BulkAction::Create { entities, action_on_existence } => {
@@ -59,7 +62,8 @@ pub(crate) fn unmask<C, U: DeserializeOwned>(raw: RawBulk<C>, name: &str) -> Res
             }
             BulkAction::Update { entities, update_mask, action_on_non_existence } => {
                 let mask = update_mask.as_deref();
-                let counts = |member: &str| member == name || mask.is_none_or(|mask| mask.iter().any(|m| m == member));
+                let counts =
+                    |member: &str| names.contains(&member) || mask.is_none_or(|mask| mask.iter().any(|m| m == member));
                 let entities = entities.into_iter().map(|entity| masked(entity, counts)).collect::<Result<_, _>>()?;
                 BulkAction::Update { entities, update_mask, action_on_non_existence }
             }
@@ -78,7 +82,7 @@ mod tests {
 
     fn updates(body: Value) -> Vec<VariablePatch> {
         let raw: RawBulk<VariableBody> = serde_json::from_value(body).expect("a bulk request");
-        let bulk: BulkBody<_, VariablePatch> = unmask(raw, "key").expect("the masks leave changes");
+        let bulk: BulkBody<_, VariablePatch> = unmask(raw, &["key"]).expect("the masks leave changes");
         let of = |action| match action {
             BulkAction::Update { entities, .. } => entities,
             BulkAction::Create { .. } | BulkAction::Delete { .. } => Vec::new(),

@@ -111,6 +111,7 @@ impl From<ServiceError> for Problem {
             ServiceError::NotFound { .. } => StatusCode::NOT_FOUND,
             ServiceError::Conflict { .. } => StatusCode::CONFLICT,
             ServiceError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            ServiceError::Refused { .. } => StatusCode::BAD_REQUEST,
             ServiceError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ServiceError::Quota(_) => StatusCode::TOO_MANY_REQUESTS,
             ServiceError::Denied(_) => StatusCode::FORBIDDEN,

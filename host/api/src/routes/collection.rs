@@ -4,6 +4,7 @@ use flow_model::rest::Page;
 use flow_model::rest::assets::{Asset, AssetAlias, AssetEvent, AssetGrant, IncomingGrant, QueuedEvent};
 use flow_model::rest::backfills::{Backfill, PlannedRun};
 use flow_model::rest::callbacks::{Callback, Deadline};
+use flow_model::rest::clearing::NewTask;
 use flow_model::rest::connections::Connection;
 use flow_model::rest::dag_runs::DagRun;
 use flow_model::rest::dag_stats::DagStats;
@@ -75,6 +76,7 @@ collections! {
     Modules { modules: Module }
     NextDagRuns { next_dag_runs: NextDagRun }
     PlannedRuns { backfills: PlannedRun }
+    NewTasks { task_instances: NewTask }
     Pools { pools: Pool }
     QueuedEvents { queued_events: QueuedEvent }
     TaskInstances { task_instances: TaskInstance }

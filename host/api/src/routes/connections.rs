@@ -111,7 +111,7 @@ async fn bulk_connections(
     Member(actor): Member,
     Json(body): Json<RawBulk<ConnectionBody>>,
 ) -> Result<Json<BulkResponse>, Problem> {
-    Ok(answer(api.broker.bulk_connections(&actor, unmask(body, "connection_id")?).await?))
+    Ok(answer(api.broker.bulk_connections(&actor, unmask(body, &["connection_id"])?).await?))
 }
 
 /// Deletes a connection.

@@ -23,6 +23,7 @@ mod operations;
 mod paths;
 mod pools;
 mod table;
+mod task_instance_changes;
 mod task_instances;
 mod tenants;
 mod tokens;
@@ -50,6 +51,7 @@ pub(crate) fn all() -> Routes {
         callbacks::routes(),
         wait::routes(),
         task_instances::routes(),
+        task_instance_changes::routes(),
         human_input::routes(),
         logs::routes(),
         xcoms::routes(),

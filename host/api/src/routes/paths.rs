@@ -1,6 +1,6 @@
 //! The names in the paths of DAGs, runs and task instances; `~` stands for all where a list can span them.
 
-use flow_model::ids::{DagId, EntryKey, RunId, TaskId};
+use flow_model::ids::{DagId, EntryKey, GroupId, RunId, TaskId};
 use flow_model::rest::Scope;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -61,6 +61,13 @@ pub(super) struct RunsPath {
 impl From<RunsPath> for Scope {
     fn from(path: RunsPath) -> Self {
         Self { dag: path.dag_id.one(), run: path.dag_run_id.one(), task: None }
+    }
+}
+
+impl RunsPath {
+    /// The DAG and the run, if one is meant.
+    pub(super) fn parts(self) -> (Option<DagId>, Option<RunId>) {
+        (self.dag_id.one(), self.dag_run_id.one())
     }
 }
 
@@ -189,6 +196,28 @@ impl MappedTryPath {
     /// The task, and the index.
     pub(super) fn instance(&self) -> (&TaskId, Option<u32>) {
         (&self.task_id, self.map_index.0)
+    }
+}
+
+/// One group of tasks of a run.
+#[derive(Deserialize, IntoParams)]
+#[expect(clippy::struct_field_names, reason = "they are the names in the path")]
+pub(super) struct GroupPath {
+    /// The DAG.
+    #[param(value_type = String)]
+    pub(super) dag_id: DagId,
+    /// The run.
+    #[param(value_type = String)]
+    pub(super) dag_run_id: RunId,
+    /// The group.
+    #[param(value_type = String)]
+    pub(super) group_id: GroupId,
+}
+
+impl GroupPath {
+    /// The run's names.
+    pub(super) fn run(&self) -> (&DagId, &RunId) {
+        (&self.dag_id, &self.dag_run_id)
     }
 }
 

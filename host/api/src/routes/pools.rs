@@ -113,7 +113,7 @@ async fn bulk_pools(
     Member(actor): Member,
     Json(body): Json<RawBulk<PoolBody>>,
 ) -> Result<Json<BulkResponse>, Problem> {
-    Ok(answer(api.broker.bulk_pools(&actor, unmask(body, "name")?).await?))
+    Ok(answer(api.broker.bulk_pools(&actor, unmask(body, &["name"])?).await?))
 }
 
 /// Deletes a pool. The default pool cannot be deleted.

@@ -1,9 +1,8 @@
-//! `…/taskInstances` and their tries, and clearing some of them.
+//! `…/taskInstances` and their tries, as people read them.
 
 use axum::extract::State;
 use flow_model::rest::batch::TaskInstancesBatch;
-use flow_model::rest::clearing::ClearTaskInstances;
-use flow_model::rest::task_instances::{TaskDependency, TaskInstance, TaskInstanceFilter, TaskInstancePatch, TaskTry};
+use flow_model::rest::task_instances::{TaskDependency, TaskInstance, TaskInstanceFilter, TaskTry};
 use flow_model::rest::{Dates, Scope};
 use flow_model::roles::Role;
 use serde::Serialize;
@@ -12,27 +11,24 @@ use utoipa_axum::routes;
 
 use super::Routes;
 use super::collection::{TaskInstances, TaskTries};
-use super::paths::{DagPath, MapIndexQuery, MappedPath, MappedTryPath, RunsPath, TaskInstancePath, TryPath};
+use super::paths::{MapIndexQuery, MappedPath, MappedTryPath, RunsPath, TaskInstancePath, TryPath};
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, MaskQuery, PageQuery, Patch, Path, Problem, Queries, Query, within_limit};
+use crate::http::{Json, PageQuery, Path, Problem, Queries, Query, within_limit};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
         .at_least(Role::Viewer, routes!(get_task_instances))
         .at_least(Role::Viewer, routes!(get_task_instances_batch))
         .at_least(Role::Viewer, routes!(get_task_instance))
-        .at_least(Role::User, routes!(patch_task_instance))
         .at_least(Role::Viewer, routes!(get_mapped_task_instances))
         .at_least(Role::Viewer, routes!(get_mapped_task_instance))
-        .at_least(Role::User, routes!(patch_mapped_task_instance))
         .at_least(Role::Viewer, routes!(get_task_instance_dependencies))
         .at_least(Role::Viewer, routes!(get_mapped_task_instance_dependencies))
         .at_least(Role::Viewer, routes!(get_task_instance_tries))
         .at_least(Role::Viewer, routes!(get_task_instance_try))
         .at_least(Role::Viewer, routes!(get_mapped_task_instance_tries))
         .at_least(Role::Viewer, routes!(get_mapped_task_instance_try))
-        .at_least(Role::User, routes!(post_clear_task_instances))
 }
 
 /// The task instances of one run or of many.
@@ -119,42 +115,6 @@ async fn get_mapped_task_instance(
     Path(path): Path<MappedPath>,
 ) -> Result<Json<TaskInstance>, Problem> {
     Ok(Json(api.broker.task_instance(&actor.tenant, path.run(), path.instance()).await?))
-}
-
-/// Ends a task instance, or changes its note.
-#[utoipa::path(
-    patch,
-    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}",
-    tag = "Task Instance",
-    params(TaskInstancePath, MaskQuery),
-    request_body = TaskInstancePatch,
-    responses((status = 200, body = TaskInstances)),
-)]
-async fn patch_task_instance(
-    State(api): State<Api>,
-    Member(actor): Member,
-    Path(path): Path<TaskInstancePath>,
-    Patch(body): Patch<TaskInstancePatch>,
-) -> Result<Json<TaskInstances>, Problem> {
-    Ok(Json(api.broker.patch_task_instance(&actor, path.run(), (&path.task_id, None), body).await?.into()))
-}
-
-/// Ends one instance of a mapped task, or changes its note.
-#[utoipa::path(
-    patch,
-    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}",
-    tag = "Task Instance",
-    params(MappedPath, MaskQuery),
-    request_body = TaskInstancePatch,
-    responses((status = 200, body = TaskInstances)),
-)]
-async fn patch_mapped_task_instance(
-    State(api): State<Api>,
-    Member(actor): Member,
-    Path(path): Path<MappedPath>,
-    Patch(body): Patch<TaskInstancePatch>,
-) -> Result<Json<TaskInstances>, Problem> {
-    Ok(Json(api.broker.patch_task_instance(&actor, path.run(), path.instance(), body).await?.into()))
 }
 
 /// What a task instance waits for before it can begin.
@@ -266,21 +226,4 @@ async fn get_mapped_task_instance_try(
 ) -> Result<Json<TaskTry>, Problem> {
     let number = path.task_try_number;
     Ok(Json(api.broker.task_instance_try(&actor.tenant, path.run(), path.instance(), number).await?))
-}
-
-/// Runs task instances of a DAG again, or says which those would be.
-#[utoipa::path(
-    post,
-    path = "/api/v2/dags/{dag_id}/clearTaskInstances",
-    tag = "Task Instance",
-    params(DagPath),
-    responses((status = 200, body = TaskInstances)),
-)]
-async fn post_clear_task_instances(
-    State(api): State<Api>,
-    Member(actor): Member,
-    Path(path): Path<DagPath>,
-    Json(body): Json<ClearTaskInstances>,
-) -> Result<Json<TaskInstances>, Problem> {
-    Ok(Json(api.broker.clear_task_instances(&actor, &path.dag_id, body).await?.into()))
 }

@@ -111,7 +111,7 @@ async fn bulk_variables(
     Member(actor): Member,
     Json(body): Json<RawBulk<VariableBody>>,
 ) -> Result<Json<BulkResponse>, Problem> {
-    Ok(answer(api.broker.bulk_variables(&actor, unmask(body, "key")?).await?))
+    Ok(answer(api.broker.bulk_variables(&actor, unmask(body, &["key"])?).await?))
 }
 
 /// Deletes a variable.

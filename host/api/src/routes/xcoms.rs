@@ -1,20 +1,25 @@
 //! `…/xcomEntries`: values that tasks hand to each other.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use flow_model::rest::Scope;
-use flow_model::rest::xcoms::{XcomEntry, XcomFilter};
+use flow_model::rest::xcoms::{XcomBody, XcomEntry, XcomFilter, XcomPatch};
 use flow_model::roles::Role;
 use utoipa_axum::routes;
 
 use super::Routes;
 use super::collection::Xcoms;
-use super::paths::{MapIndexQuery, TasksPath, XcomPath};
+use super::paths::{MapIndex, MapIndexQuery, TaskInstancePath, TasksPath, XcomPath};
 use crate::Api;
 use crate::access::Member;
 use crate::http::{Json, PageQuery, Path, Problem, Query};
 
 pub(super) fn routes() -> Routes {
-    Routes::default().at_least(Role::Viewer, routes!(get_xcom_entries)).at_least(Role::Viewer, routes!(get_xcom_entry))
+    Routes::default()
+        .at_least(Role::Viewer, routes!(get_xcom_entries))
+        .at_least(Role::User, routes!(create_xcom_entry))
+        .at_least(Role::Viewer, routes!(get_xcom_entry))
+        .at_least(Role::User, routes!(update_xcom_entry, delete_xcom_entry))
 }
 
 /// The `XComs` of one task or of many, without their values.
@@ -52,4 +57,63 @@ async fn get_xcom_entry(
 ) -> Result<Json<XcomEntry>, Problem> {
     let instance = (&path.task_id, query.map_index.0);
     Ok(Json(api.broker.xcom_entry(&actor.tenant, path.run(), instance, &path.xcom_key).await?))
+}
+
+/// Stores an `XCom` for a task instance.
+#[utoipa::path(
+    post,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries",
+    tag = "XCom",
+    params(TaskInstancePath),
+    responses((status = 201, body = XcomEntry)),
+)]
+async fn create_xcom_entry(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<TaskInstancePath>,
+    Json(body): Json<XcomBody>,
+) -> Result<(StatusCode, Json<XcomEntry>), Problem> {
+    let name = (path.run(), (&path.task_id, index(body.map_index)?), &body.key);
+    Ok((StatusCode::CREATED, Json(api.broker.create_xcom(&actor, name, body.value).await?)))
+}
+
+/// Gives an `XCom` another value.
+#[utoipa::path(
+    patch,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries/{xcom_key}",
+    tag = "XCom",
+    params(XcomPath),
+    responses((status = 200, body = XcomEntry)),
+)]
+async fn update_xcom_entry(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<XcomPath>,
+    Json(body): Json<XcomPatch>,
+) -> Result<Json<XcomEntry>, Problem> {
+    let name = (path.run(), (&path.task_id, index(body.map_index)?), &path.xcom_key);
+    Ok(Json(api.broker.patch_xcom(&actor, name, body.value).await?))
+}
+
+/// Deletes an `XCom`.
+#[utoipa::path(
+    delete,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries/{xcom_key}",
+    tag = "XCom",
+    params(XcomPath, MapIndexQuery),
+    responses((status = 204)),
+)]
+async fn delete_xcom_entry(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<XcomPath>,
+    Query(query): Query<MapIndexQuery>,
+) -> Result<StatusCode, Problem> {
+    api.broker.delete_xcom(&actor, (path.run(), (&path.task_id, query.map_index.0), &path.xcom_key)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The index that a body names.
+fn index(index: i64) -> Result<Option<u32>, Problem> {
+    MapIndex::try_from(index).map(|index| index.0).map_err(|reason| Problem::member(format!("map_index: {reason}")))
 }

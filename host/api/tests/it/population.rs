@@ -14,6 +14,7 @@ const ABSENT: &[(&str, &str)] = &[
     ("dag_id", "absent_dag"),
     ("dag_run_id", "absent_run"),
     ("task_id", "absent_task"),
+    ("group_id", "absent_group"),
     ("task_try_number", "1"),
     ("try_number", "1"),
     ("map_index", "-1"),
@@ -87,7 +88,8 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
                        "callbacks": [{ "on": "on_success", "function": "alpha_callback" }],
                        "assets": [{ "name": "alpha_asset", "uri": "alpha_uri", "extra": { "alpha": 1 } }],
                        "asset_aliases": [{ "name": "alpha_alias" }],
-                       "tasks": [{ "task_id": "alpha_task", "function": "alpha_function",
+                       "groups": [{ "group_id": "alpha_group" }],
+                       "tasks": [{ "task_id": "alpha_task", "function": "alpha_function", "group": "alpha_group",
                                    "outlets": ["alpha_asset", "alpha_alias"] }] }]);
     let upload = |name: &str, dags: &Value| {
         ask("POST", format!("/api/v2/modules/{name}")).token(&admin).body("application/wasm", component(dags))
@@ -120,6 +122,7 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
         ("dag_id", "alpha_dag".to_owned()),
         ("dag_run_id", "alpha_run".to_owned()),
         ("task_id", "alpha_task".to_owned()),
+        ("group_id", "alpha_group".to_owned()),
         ("task_try_number", "1".to_owned()),
         ("try_number", "1".to_owned()),
         ("map_index", "-1".to_owned()),

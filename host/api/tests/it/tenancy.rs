@@ -79,20 +79,46 @@ fn body(operation: &Operation, names: &Names) -> Value {
             "dag_id": names.get("dag_id"), "from_date": "2020-02-01T00:00:00Z", "to_date": "2020-02-02T00:00:00Z",
         }),
         "POST /tasks/run" => json!({ "dag_id": names.get("dag_id"), "task_id": names.get("task_id") }),
+        "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/hitlDetails" => {
+            json!({ "chosen_options": ["yes"] })
+        }
+        key => of_run(key, names).unwrap_or_else(|| panic!("{key} has a body: give an example of it here")),
+    }
+}
+
+/// The same for what is done to runs and to their task instances.
+fn of_run(key: &str, names: &Names) -> Option<Value> {
+    Some(match key {
         "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}" => json!({ "state": "failed" }),
         "POST /dags/{dag_id}/dagRuns/{dag_run_id}/clear" => json!({ "dry_run": false }),
         "POST /dags/{dag_id}/clearTaskInstances" => {
             json!({ "dry_run": false, "dag_run_id": names.get("dag_run_id"), "only_failed": false })
         }
+        "POST /dags/{dag_id}/clearDagRuns" => {
+            json!({ "dry_run": false, "dag_runs": [{ "dag_run_id": names.get("dag_run_id") }] })
+        }
+        "PATCH /dags/{dag_id}/dagRuns" => {
+            taking(&json!({ "dag_run_id": names.get("dag_run_id"), "state": "failed" }), names.get("dag_run_id"))
+        }
+        "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances" => {
+            taking(&json!({ "task_id": names.get("task_id"), "new_state": "failed" }), names.get("task_id"))
+        }
+        "POST /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries" => {
+            json!({ "key": "new", "value": 1 })
+        }
+        "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries/{xcom_key}" => {
+            json!({ "value": "taken" })
+        }
         "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
+        | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/dry_run"
+        | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/dry_run"
+        | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskGroupInstances/{group_id}"
+        | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskGroupInstances/{group_id}/dry_run"
         | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}" => {
             json!({ "new_state": "failed" })
         }
-        "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}/hitlDetails" => {
-            json!({ "chosen_options": ["yes"] })
-        }
-        _ => panic!("{key} has a body: give an example of it here"),
-    }
+        _ => return None,
+    })
 }
 
 /// A bulk request that changes and deletes what is another's.

@@ -19,7 +19,8 @@ use crate::engine::Engine;
 use crate::error::ServiceError;
 use crate::local::LocalBroker;
 use crate::plan::{Plan, Written};
-use crate::reshape::{instances, reshape};
+use crate::refit::{reshape_onto, target};
+use crate::reshape::instances;
 use crate::room::RoomChanges;
 use crate::schedules::timeout;
 use crate::versions::Version;
@@ -173,7 +174,8 @@ impl Step<'_> {
                 None => Ok(()),
             }
         };
-        self.written.merge(reshape(db, self.engine, present, Box::new(clear)).await?);
+        let onto = target(db, self.engine, &present, Some(self.row.on_latest_version)).await?;
+        self.written.merge(reshape_onto(db, self.engine, present, onto.as_deref(), Box::new(clear)).await?);
         Ok(key)
     }
 

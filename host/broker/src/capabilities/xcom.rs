@@ -1,12 +1,15 @@
 //! The `xcom` interface: values that the tasks of one run hand to each other.
 
 use flow_model::call::{Reply, limit};
+use flow_model::callback::Happening;
 use flow_model::ids::{DagId, EntryKey, RunId, TaskId};
-use flow_model::work::AttemptClaims;
-use flow_store::{run, xcom};
+use flow_model::work::{AttemptClaims, AttemptRole};
+use flow_store::task_instance::TaskKey;
+use flow_store::xcom::NewXcom;
+use flow_store::{callback, run, xcom};
 
-use super::fenced;
 use super::runs::may_ask;
+use super::{fenced, leased};
 use crate::committer::{Push, Refusal};
 use crate::error::ServiceError;
 use crate::local::LocalBroker;
@@ -29,12 +32,35 @@ impl LocalBroker {
                 return Err(ServiceError::invalid("value", reason.to_string()));
             }
         }
+        if matches!(claims.role, AttemptRole::Callback { .. }) {
+            return self.push_for_task(claims, key, value).await;
+        }
         let push = Push { attempt: claims.attempt, tenant: claims.tenant.clone(), key, value };
         match self.inner.committer.push(push).await {
             Ok(()) => Ok(Reply::Done),
             Err(Refusal::Fenced) => Err(fenced()),
             Err(refusal @ (Refusal::Taken | Refusal::Unavailable(_) | Refusal::Internal)) => Err(refusal.into()),
         }
+    }
+
+    /// `xcom.push` of a callback: the value is one of the task instance that it is about.
+    async fn push_for_task(&self, claims: &AttemptClaims, key: EntryKey, value: String) -> Result<Reply, ServiceError> {
+        let mut tx = self.inner.store.begin("push of a callback").await?;
+        leased(&mut tx, &claims.tenant, claims.attempt).await?;
+        let told = callback::of_attempt(&mut tx, &claims.tenant, claims.attempt).await?.ok_or_else(fenced)?;
+        let happening: Happening = serde_json::from_str(&told).map_err(|_| ServiceError::Internal)?;
+        let own = run::of_attempt(&mut tx, &claims.tenant, claims.attempt).await?;
+        let (run, version) = own.ok_or_else(fenced)?;
+        let version = self.inner.engine.versions.get(&mut tx, &claims.tenant, version).await?;
+        let Some(task) = happening.task_id.and_then(|task| version.graph.find(&task)) else {
+            return Err(ServiceError::Denied(
+                "a callback that is about no task has nothing to store values for".to_owned(),
+            ));
+        };
+        let task = TaskKey { run, task, map_index: happening.map_index };
+        xcom::put(&mut tx, &[NewXcom { tenant: claims.tenant.clone(), task, key, value }], self.now()).await?;
+        tx.commit().await?;
+        Ok(Reply::Done)
     }
 
     /// `xcom.pull`

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flow_model::call::{Call, CallError, Reply};
 use flow_model::callback::CallbackState;
 use flow_model::ids::{DagId, RunId};
 use flow_model::port::Broker;
@@ -127,6 +128,33 @@ on_both! {
             map_label: None,
         }).await;
         assert!(late.is_err(), "the first attempt is fenced");
+    }
+
+    async fn a_callback_reads_and_stores_values_of_its_run(db: TestStore) {
+        let stage = Stage::open(db).await;
+        let dag = stage.know(spec(json!({"dag_id": "d", "tasks": [
+            {"task_id": "before", "function": "f"},
+            {"task_id": "t", "function": "f", "callbacks": [{"on": "on_success", "function": "of_task"}]},
+        ], "callbacks": [{"on": "on_success", "function": "of_run"}]}))).await;
+        let run = stage.trigger(&dag).await;
+        let callbacks = play(&stage, |task| returns(&format!("{task:?}"))).await;
+        assert_eq!(names(&callbacks), ["of_run", "of_task"]);
+        let (t, key): (_, flow_model::ids::EntryKey) = ("t".parse().expect("a task"), "said".parse().expect("a key"));
+        for (work, may_push) in callbacks.iter().zip([false, true]) {
+            stage.port_start(work).await;
+            let call = |call| stage.port.call(&work.grant, call);
+            let pulled = call(Call::XcomPull {
+                task: "before".parse().expect("a task"), key: "return_value".parse().expect("a key"), map_index: None,
+            });
+            assert_eq!(pulled.await, Ok(Reply::Text("\"before\"".to_owned())));
+            let pushed = call(Call::XcomPush { key: key.clone(), value: "1".to_owned() }).await;
+            assert_eq!(pushed, if may_push { Ok(Reply::Done) } else { Err(CallError::Denied) });
+            stage.finish(work, AttemptEnd::Success { value: None }).await;
+            let late = call(Call::XcomPush { key: key.clone(), value: "2".to_owned() }).await;
+            assert_ne!(late, Ok(Reply::Done), "it has ended");
+        }
+        let stored = stage.local.xcom_entry(&stage.tenant, (&dag, &run), (&t, None), &key).await.expect("it is the task's");
+        assert_eq!(stored.value.as_str(), "1");
     }
 
     async fn a_lost_callback_is_run_anew_and_one_that_keeps_failing_is_given_up(db: TestStore) {

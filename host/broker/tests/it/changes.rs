@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flow_broker::{Cleared, ServiceError};
+use flow_broker::{Cleared, ServiceError, Subject};
 use flow_model::ids::{DagId, RunId};
 use flow_model::port::{Broker, BrokerError, Renewal, Report};
 use flow_model::rest::clearing::{ClearDagRun, ClearTaskInstances};
@@ -100,7 +100,7 @@ on_both! {
         stage.port_start(&old).await;
         let clear = ClearTaskInstances {
             dry_run: false,
-            only_failed: false,
+            only_failed: Some(false),
             dag_run_id: Some(run.clone()),
             task_ids: Some(serde_json::from_value(json!(["a"])).expect("tasks")),
             include_downstream: true,
@@ -120,7 +120,7 @@ on_both! {
         stage.play_all(|task| if task == "b" { fails(ErrorClass::Fatal) } else { returns("1") }).await;
         let patch = TaskInstancePatch { new_state: Some(TaskTarget::Success), ..TaskInstancePatch::default() };
         let b = "b".parse().expect("a task");
-        stage.local.patch_task_instance(&stage.admin(), (&dag, &run), (&b, None), patch).await.expect("it can be marked");
+        stage.local.patch_task_instances(&stage.admin(), (&dag, &run), Subject::Task(&b), patch).await.expect("it can be marked");
         assert_eq!(stage.task_states(&dag, &run).await, [Success, Success, Queued]);
         assert_eq!(stage.play_all(|_| returns("1")).await, ["c"]);
         assert_eq!(stage.run_state(&dag, &run).await, RunState::Success);

@@ -220,7 +220,7 @@ on_both! {
         assert!(matches!(late, Err(ServiceError::Conflict { .. })), "{late:?}");
         let clear = ClearTaskInstances {
             dry_run: false,
-            only_failed: false,
+            only_failed: Some(false),
             dag_run_id: Some(run.clone()),
             ..ClearTaskInstances::default()
         };

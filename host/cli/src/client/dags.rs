@@ -8,6 +8,7 @@ use flow_model::rest::dags::DagPatch;
 use flow_model::time::Millis;
 
 use super::call::{Call, at, instant};
+use super::clearing::ClearDag;
 use super::listing::{List, Page};
 use super::session::{Session, Verb};
 use super::tasks::TASKS;
@@ -68,6 +69,11 @@ pub(crate) enum Dags {
     /// Start a run
     #[command(after_help = TRIGGER_EXAMPLES)]
     Trigger(TriggerArgs),
+    /// Run the tasks of a DAG's runs again
+    #[command(
+        after_help = "Example:\n  flow-host dags clear etl --start-date 2026-01-01 --end-date 2026-01-31 --only-failed --dry-run"
+    )]
+    Clear(ClearDag),
     /// Delete a DAG with its runs
     Delete(DeleteArgs),
 }
@@ -177,6 +183,7 @@ impl Verb for Dags {
             Self::Pause(DagArg { dag }) => set_paused(session, &dag, true).await,
             Self::Unpause(DagArg { dag }) => set_paused(session, &dag, false).await,
             Self::Trigger(args) => trigger(session, args).await,
+            Self::Clear(args) => args.run(session).await,
             Self::Delete(DeleteArgs { dag: DagArg { dag }, yes }) => {
                 input::confirm(&format!("Delete DAG `{dag}` with all its runs?"), yes)?;
                 session.done(Call::delete(at!["dags", dag]), format!("deleted DAG `{dag}`")).await

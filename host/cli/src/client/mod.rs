@@ -3,6 +3,7 @@
 mod assets;
 mod backfill;
 mod call;
+mod clearing;
 mod connections;
 mod dags;
 mod events;
@@ -12,6 +13,7 @@ pub(crate) mod input;
 mod listing;
 mod login;
 mod logs;
+mod marking;
 mod modules;
 mod pools;
 mod profile;

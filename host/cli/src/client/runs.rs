@@ -3,13 +3,13 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use flow_model::ids::{DagId, RunId};
-use flow_model::rest::clearing::ClearDagRun;
 use flow_model::rest::dag_runs::{DagRunPatch, RunTarget};
 
 use super::call::{Call, at};
+use super::clearing::ClearRun;
 use super::listing::{List, Page};
+use super::marking::{MarkRun, NoteRun};
 use super::session::{Session, Verb};
-use super::tasks::{ClearHow, STATES};
 use super::{input, wait};
 use crate::output::{Answer, Columns};
 
@@ -64,7 +64,11 @@ pub(crate) enum Runs {
     /// End a run as failed, with the tasks it has running
     Cancel(RunArg),
     /// Run the tasks of a run again
-    Clear(ClearArgs),
+    Clear(ClearRun),
+    /// Say what becomes of a run
+    Mark(MarkRun),
+    /// Note something about a run
+    Note(NoteRun),
     /// Delete a run with everything it left
     Delete(DeleteArgs),
 }
@@ -91,15 +95,6 @@ pub(crate) struct ListArgs {
     states: Vec<String>,
     #[command(flatten)]
     page: Page,
-}
-
-/// What to run again.
-#[derive(Debug, Args)]
-pub(crate) struct ClearArgs {
-    #[command(flatten)]
-    run: RunArg,
-    #[command(flatten)]
-    how: ClearHow,
 }
 
 /// What to delete.
@@ -154,21 +149,13 @@ impl Verb for Runs {
                     )
                     .await
             }
-            Self::Clear(args) => clear(session, args).await,
+            Self::Clear(args) => args.run(session).await,
+            Self::Mark(args) => args.run(session).await,
+            Self::Note(args) => args.run(session).await,
             Self::Delete(DeleteArgs { run, yes }) => {
                 input::confirm(&format!("Delete run `{}` of DAG `{}`?", run.run, run.dag), yes)?;
                 session.done(Call::delete(run.path()), format!("deleted run `{}` of DAG `{}`", run.run, run.dag)).await
             }
         }
     }
-}
-
-async fn clear(session: &Session, args: ClearArgs) -> Result<Answer> {
-    let ClearArgs { run, how: ClearHow { only_failed, dry_run, yes } } = args;
-    input::confirm(&format!("Run the tasks of run `{}` of DAG `{}` again?", run.run, run.dag), yes || dry_run)?;
-    let call = Call::post(run.path_to(&["clear"]), ClearDagRun { dry_run, only_failed, ..ClearDagRun::default() });
-    if dry_run {
-        return session.rows(STATES, call).await;
-    }
-    session.done(call, format!("cleared run `{}` of DAG `{}`", run.run, run.dag)).await
 }

@@ -3,13 +3,14 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use flow_model::ids::{DagId, RunId, TaskId};
-use flow_model::rest::clearing::{ClearTaskInstances, TaskSelection};
 use flow_model::rest::on_demand::RunTask;
 use flow_model::time::Millis;
 
 use super::call::{Call, at, instant};
+use super::clearing::ClearTasks;
 use super::listing::{List, Page};
 use super::logs::LogsArgs;
+use super::marking::{MarkGroup, MarkTask, NoteTask};
 use super::questions::Questions;
 use super::runs::RunArg;
 use super::session::{Session, Verb};
@@ -45,6 +46,7 @@ const TASK: Columns = &[
     "hostname",
     "note",
 ];
+const DEPENDENCIES: List = List { entries: "dependencies", columns: &["name", "reason"] };
 /// The tasks of a DAG.
 pub(super) const TASKS: List = List {
     entries: "tasks",
@@ -72,7 +74,20 @@ pub(crate) enum Tasks {
     #[command(
         after_help = "Examples:\n  flow-host tasks clear etl first clean --downstream\n  flow-host tasks clear etl first --only-failed --yes"
     )]
-    Clear(ClearArgs),
+    Clear(ClearTasks),
+    /// Say how a task instance ended; what failed behind it gets another go
+    #[command(
+        after_help = "Examples:\n  flow-host tasks mark etl first clean success\n  flow-host tasks mark etl first clean skipped --downstream --future --dry-run"
+    )]
+    Mark(MarkTask),
+    /// Say how all tasks of a group ended
+    MarkGroup(MarkGroup),
+    /// Note something about a task instance
+    Note(NoteTask),
+    /// Say why a task instance does not begin
+    FailedDeps(TaskArg),
+    /// Delete a task instance of a run that has ended, with its tries, results and logs
+    Delete(DeleteArgs),
     /// Run one task now, in a run of its own
     #[command(
         after_help = "Examples:\n  flow-host tasks run etl clean --with-upstream --wait\n  flow-host tasks run etl report --conf '{\"day\": \"2026-01-31\"}'\nWith --wait the exit code is 0 if the run succeeded, 1 if it failed."
@@ -99,6 +114,16 @@ pub(crate) struct TaskArg {
     /// Which one of a mapped task
     #[arg(long, value_name = "N")]
     pub(crate) map_index: Option<u32>,
+}
+
+/// What to delete.
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    #[command(flatten)]
+    task: TaskArg,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
 }
 
 /// What to run, and with what.
@@ -142,38 +167,6 @@ pub(crate) struct StatesArgs {
     page: Page,
 }
 
-/// What to run again.
-#[derive(Debug, Args)]
-pub(crate) struct ClearArgs {
-    #[command(flatten)]
-    run: RunArg,
-    /// The tasks' ids; all tasks if left out
-    #[arg(value_name = "TASK")]
-    tasks: Vec<TaskId>,
-    /// Also the tasks that these wait for
-    #[arg(short, long)]
-    upstream: bool,
-    /// Also the tasks that wait for these
-    #[arg(short, long)]
-    downstream: bool,
-    #[command(flatten)]
-    how: ClearHow,
-}
-
-/// How to run things again.
-#[derive(Debug, Args)]
-pub(crate) struct ClearHow {
-    /// Only tasks that failed
-    #[arg(short = 'f', long)]
-    pub(super) only_failed: bool,
-    /// Only list what would run again
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    pub(super) yes: bool,
-}
-
 impl TaskArg {
     /// The path of the task instance.
     pub(crate) fn path(&self) -> Vec<String> {
@@ -204,7 +197,19 @@ impl Verb for Tasks {
                 let call = Call::get(task.path_to(&["tries"])).with("map_index", task.map_index);
                 session.list(TRIES, call, &Page::ALL).await
             }
-            Self::Clear(args) => clear(session, args).await,
+            Self::Clear(args) => args.run(session).await,
+            Self::Mark(args) => args.run(session).await,
+            Self::MarkGroup(args) => args.run(session).await,
+            Self::Note(args) => args.run(session).await,
+            Self::FailedDeps(task) => {
+                let path = task.path().into_iter().chain(["dependencies".to_owned()]).collect();
+                session.rows(DEPENDENCIES, Call::get(path)).await
+            }
+            Self::Delete(DeleteArgs { task, yes }) => {
+                input::confirm(&format!("Delete task instance `{}` of run `{}`?", task.task, task.run.run), yes)?;
+                let call = Call::delete(task.path_to(&[])).with("map_index", task.map_index);
+                session.done(call, format!("deleted task instance `{}`", task.task)).await
+            }
             Self::Run(args) => run_now(session, args).await,
             Self::Input(verb) => verb.run(session).await,
             Self::Logs(args) => logs::show(session, args).await,
@@ -219,22 +224,4 @@ async fn run_now(session: &Session, args: RunArgs) -> Result<Answer> {
         RunTask { dag_id: dag.clone(), task_id: task, with_upstream, dag_run_id: run_id, logical_date, conf, note };
     let run = session.client.answer(Call::post(at!["tasks", "run"], body)).await?;
     wait::made(session, &dag, run, wait).await
-}
-
-async fn clear(session: &Session, args: ClearArgs) -> Result<Answer> {
-    let RunArg { dag, run } = args.run;
-    let ClearHow { only_failed, dry_run, yes } = args.how;
-    input::confirm(&format!("Run tasks of run `{run}` of DAG `{dag}` again?"), yes || dry_run)?;
-    let tasks: Vec<TaskSelection> = args.tasks.into_iter().map(TaskSelection::Task).collect();
-    let body = ClearTaskInstances {
-        dry_run,
-        only_failed,
-        task_ids: (!tasks.is_empty()).then_some(tasks),
-        dag_run_id: Some(run),
-        include_upstream: args.upstream,
-        include_downstream: args.downstream,
-        ..ClearTaskInstances::default()
-    };
-    let call = Call::post(at!["dags", dag, "clearTaskInstances"], body);
-    session.rows(STATES, call).await
 }

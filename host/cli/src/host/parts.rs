@@ -126,6 +126,7 @@ fn explain(error: &ServiceError) -> Failure {
         }
         ServiceError::NotFound { .. }
         | ServiceError::Invalid { .. }
+        | ServiceError::Refused { .. }
         | ServiceError::TooLarge { .. }
         | ServiceError::Quota(_)
         | ServiceError::Denied(_)

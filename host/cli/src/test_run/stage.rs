@@ -188,6 +188,7 @@ pub(super) fn explain(what: &str, error: &ServiceError) -> Failure {
         ServiceError::NotFound { .. }
         | ServiceError::Conflict { .. }
         | ServiceError::Invalid { .. }
+        | ServiceError::Refused { .. }
         | ServiceError::TooLarge { .. }
         | ServiceError::Quota(_)
         | ServiceError::Denied(_) => Failure::usage(message),

@@ -117,7 +117,7 @@ impl Progress<'_> {
         }
     }
 
-    fn have(&mut self, at: Instance) {
+    pub(super) fn have(&mut self, at: Instance) {
         if self.rows.node(at).is_none() {
             self.rows.create(at, Node::new(self.graph.task(at.task).retries));
         }

@@ -77,6 +77,14 @@ impl<'g> Progress<'g> {
         Ok(())
     }
 
+    /// The same, but a run that has ended stays as it has: what was cleared waits until somebody lets the run go on.
+    pub fn clear_at_rest(&mut self, instances: &[Instance], now: Millis) -> Result<(), Refusal> {
+        if !self.run.state.is_terminal() {
+            return self.clear(instances, now);
+        }
+        instances.iter().try_for_each(|&at| self.clear_one(at, now))
+    }
+
     pub(super) fn clear_one(&mut self, at: Instance, now: Millis) -> Result<(), Refusal> {
         let retries = self.graph.task(at.task).retries;
         self.happen(at, &TaskEvent::Cleared, now)?;
@@ -110,7 +118,20 @@ impl<'g> Progress<'g> {
         if self.run.state != RunState::Queued {
             self.run.state = RunState::Running;
         }
+        if self.rows.has_everything() {
+            self.fill_gaps();
+        }
         self.is_stale = true;
+    }
+
+    /// Makes task instances anew that somebody has deleted, now that something may wait for them.
+    fn fill_gaps(&mut self) {
+        for task in self.graph.tasks() {
+            match self.rows.expansion(task).and_then(|expansion| expansion.length) {
+                Some(length) => (0..length).for_each(|index| self.have(Instance::at(task, index))),
+                None => self.have(Instance::of(task)),
+            }
+        }
     }
 
     /// Ends everything in a run that is in memory as a whole, but for teardowns: what has been set up is undone before the run

@@ -204,6 +204,16 @@ pub enum Argument {
 }
 
 impl TaskSpec {
+    /// How people see its id.
+    pub fn shown_name(&self) -> String {
+        self.display_name.clone().unwrap_or_else(|| self.task_id.to_string())
+    }
+
+    /// Which of the module's functions runs it, or what the host does in its place.
+    pub fn operator(&self) -> String {
+        self.native.as_ref().map_or_else(|| self.function.clone(), |native| native.name().to_owned())
+    }
+
     /// The pause before another try.
     pub fn retry_delay(&self) -> Duration {
         Duration::from_millis(self.retry_delay_ms)

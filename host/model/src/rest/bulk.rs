@@ -3,18 +3,18 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What to do, in this order. `C` is an object to create, `U` a change to one that it names.
+/// What to do, in this order. `C` is an object to create, `U` a change to one that it names, `D` names one to delete.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct BulkBody<C, U> {
+pub struct BulkBody<C, U, D = String> {
     /// The actions.
-    pub actions: Vec<BulkAction<C, U>>,
+    pub actions: Vec<BulkAction<C, U, D>>,
 }
 
 /// One thing to do to many objects.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
-pub enum BulkAction<C, U> {
+pub enum BulkAction<C, U, D = String> {
     /// Create these.
     Create {
         /// The objects.
@@ -37,7 +37,7 @@ pub enum BulkAction<C, U> {
     /// Delete these.
     Delete {
         /// The objects' names.
-        entities: Vec<String>,
+        entities: Vec<D>,
         /// What to do about those that do not exist.
         #[serde(default)]
         action_on_non_existence: OnAbsence,

@@ -17,7 +17,7 @@ pub struct DagRun {
     pub dag_run_id: RunId,
     /// Its DAG.
     pub dag_id: DagId,
-    /// The DAG's display name, which is its id.
+    /// How people see the DAG's id.
     pub dag_display_name: String,
     /// What it stands for.
     pub logical_date: Option<Millis>,
@@ -77,6 +77,10 @@ pub struct DagRunFilter {
     pub triggering_user_name_pattern: Option<String>,
     /// Of DAG versions with one of these numbers.
     pub dag_version: Vec<u32>,
+    /// For this part of their DAG's assets; only clearing says so.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub partition_key: Option<PartitionKey>,
     /// Of these DAGs; only a body can say so.
     #[serde(skip)]
     #[param(ignore)]
@@ -145,4 +149,41 @@ pub enum RunTarget {
     Success,
     /// It has failed: what runs is stopped, what has not begun is skipped.
     Failed,
+}
+
+/// One of several runs that are changed at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkDagRun {
+    /// The run.
+    pub dag_run_id: RunId,
+    /// Its DAG, where the path says `~`.
+    #[serde(default)]
+    pub dag_id: Option<DagId>,
+    /// What becomes of it.
+    #[serde(default)]
+    pub state: Option<RunTarget>,
+    /// Its new note, at most 1,000 characters.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
+    pub note: Change<String>,
+}
+
+/// One of several runs that are deleted at once.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum DagRunName {
+    /// A run of the path's DAG.
+    Id(RunId),
+    /// A run by its own and its DAG's id.
+    Full(BulkDagRun),
+}
+
+impl From<DagRunName> for BulkDagRun {
+    fn from(name: DagRunName) -> Self {
+        match name {
+            DagRunName::Id(dag_run_id) => Self { dag_run_id, dag_id: None, state: None, note: Change::Keep },
+            DagRunName::Full(run) => run,
+        }
+    }
 }

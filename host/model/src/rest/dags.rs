@@ -92,7 +92,7 @@ pub struct DagDetails {
     pub catchup: bool,
     /// How long a run may take; null if it may take any time.
     pub dag_run_timeout: Option<TimeDelta>,
-    /// Always null: no asset triggers it.
+    /// For which assets it runs, as Airflow writes a condition; null if it runs for none.
     pub asset_expression: Option<Value>,
     /// What it does, in Markdown.
     pub doc_md: Option<String>,

@@ -34,9 +34,9 @@ pub struct TaskTry {
     pub try_number: u32,
     /// The highest number of a try that may be followed by another.
     pub max_tries: u32,
-    /// The task's display name, which is its id.
+    /// How people see the task's id.
     pub task_display_name: String,
-    /// The DAG's display name, which is its id.
+    /// How people see the DAG's id.
     pub dag_display_name: String,
     /// The machine that runs it, or ran it last.
     pub hostname: Option<String>,
@@ -50,9 +50,9 @@ pub struct TaskTry {
     pub queue: Option<String>,
     /// How much it matters among those that wait for the same.
     pub priority_weight: Option<i64>,
-    /// Always null: every task is a function of its module.
+    /// Which of the module's functions runs it, or what the host does in its place.
     pub operator: Option<String>,
-    /// Always null.
+    /// The same.
     pub operator_name: Option<String>,
     /// When it became claimable.
     pub queued_when: Option<Millis>,
@@ -93,7 +93,7 @@ pub struct TaskInstance {
     /// Always empty: there are no templates.
     #[schema(value_type = Object)]
     pub rendered_fields: Map<String, Value>,
-    /// Always null: nothing is deferred.
+    /// Always null: what is waited for is the host's to know, not a process's.
     #[schema(value_type = Option<Object>)]
     pub trigger: Option<Map<String, Value>>,
     /// Always null.
@@ -194,4 +194,80 @@ pub enum TaskTarget {
     Failed,
     /// It was skipped.
     Skipped,
+}
+
+/// One task of several whose instances are changed at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "they are Airflow's members")]
+pub struct BulkTaskInstance {
+    /// The task.
+    pub task_id: TaskId,
+    /// The index of a mapped instance, -1 for the one without; all instances, if left out.
+    #[serde(default)]
+    pub map_index: Option<i64>,
+    /// The DAG, where the path says `~`.
+    #[serde(default)]
+    pub dag_id: Option<DagId>,
+    /// The run, where the path says `~`.
+    #[serde(default)]
+    pub dag_run_id: Option<RunId>,
+    /// What becomes of it.
+    #[serde(default)]
+    pub new_state: Option<TaskTarget>,
+    /// Its new note, at most 1,000 characters.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
+    pub note: Change<String>,
+    /// Also the tasks that it waits for.
+    #[serde(default)]
+    pub include_upstream: bool,
+    /// Also the tasks that wait for it.
+    #[serde(default)]
+    pub include_downstream: bool,
+    /// Also those of later runs.
+    #[serde(default)]
+    pub include_future: bool,
+    /// Also those of earlier runs.
+    #[serde(default)]
+    pub include_past: bool,
+}
+
+impl BulkTaskInstance {
+    /// What is to become of it.
+    pub fn patch(&self) -> TaskInstancePatch {
+        let Self { new_state, include_upstream, include_downstream, include_future, include_past, .. } = *self;
+        let note = self.note.clone();
+        TaskInstancePatch { new_state, note, include_upstream, include_downstream, include_future, include_past }
+    }
+}
+
+/// One task of several whose instances are deleted at once.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum TaskInstanceName {
+    /// A task of the path's run.
+    Id(TaskId),
+    /// A task by its own id and those of its run and DAG.
+    Full(Box<BulkTaskInstance>),
+}
+
+impl From<TaskInstanceName> for BulkTaskInstance {
+    fn from(name: TaskInstanceName) -> Self {
+        match name {
+            TaskInstanceName::Id(task_id) => Self {
+                task_id,
+                map_index: None,
+                dag_id: None,
+                dag_run_id: None,
+                new_state: None,
+                note: Change::Keep,
+                include_upstream: false,
+                include_downstream: false,
+                include_future: false,
+                include_past: false,
+            },
+            TaskInstanceName::Full(task) => *task,
+        }
+    }
 }

@@ -54,3 +54,35 @@ pub struct XcomFilter {
     /// Of task instances with this map index.
     pub map_index: Option<i64>,
 }
+
+/// An `XCom` to be stored for a task instance.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct XcomBody {
+    /// Its key.
+    pub key: EntryKey,
+    /// Its value.
+    #[schema(value_type = Value)]
+    pub value: JsonText,
+    /// The index of a mapped instance; -1, the default, for a task that is not mapped.
+    #[serde(default = "unmapped")]
+    #[schema(default = -1)]
+    pub map_index: i64,
+}
+
+/// Another value for an `XCom`.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct XcomPatch {
+    /// Its new value.
+    #[schema(value_type = Value)]
+    pub value: JsonText,
+    /// The index of a mapped instance; -1, the default, for a task that is not mapped.
+    #[serde(default = "unmapped")]
+    #[schema(default = -1)]
+    pub map_index: i64,
+}
+
+fn unmapped() -> i64 {
+    -1
+}

@@ -78,10 +78,11 @@ pub async fn active(db: &mut Session, tenant: &TenantId, enough: u64) -> Result<
     column::count("dag_run.count", n)
 }
 
-const OF_ATTEMPT: &str = "SELECT d.run_key, d.version FROM work AS w JOIN dag_run AS d ON d.run_key = w.run_key \
+const OF_ATTEMPT: &str = "SELECT d.run_key, d.version FROM work AS w LEFT JOIN callback AS c ON w.kind = 'callback' \
+     AND c.id = w.payload AND c.tenant = w.tenant JOIN dag_run AS d ON d.run_key = COALESCE(w.run_key, c.run_key) \
      WHERE w.attempt = $1 AND w.tenant = $2 AND w.worker IS NOT NULL";
 
-/// The run that a leased attempt belongs to, and its version.
+/// The run that a leased attempt belongs to, or that its callback is about, and the run's version.
 pub async fn of_attempt(
     db: &mut Session,
     tenant: &TenantId,

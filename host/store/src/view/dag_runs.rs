@@ -1,6 +1,6 @@
 //! Runs as the API shows them.
 
-use flow_model::ids::{DagId, RunId, TenantId};
+use flow_model::ids::{DagId, PartitionKey, RunId, TenantId};
 use flow_model::rest::dag_runs::{DagRun, DagRunFilter};
 use flow_model::rest::dag_versions::DagVersion;
 use flow_model::rest::{Dates, JsonText, Page, PageRequest, Scope};
@@ -18,6 +18,7 @@ use crate::pool::Session;
 struct Columns {
     dag_id: String,
     run_id: String,
+    display_name: Option<String>,
     state: String,
     run_type: String,
     logical_date: Option<i64>,
@@ -44,7 +45,7 @@ impl TryFrom<Columns> for DagRun {
         Ok(Self {
             dag_run_id: column::text("dag_run.run_id", &row.run_id)?,
             dag_id: column::text("dag_run.dag_id", &row.dag_id)?,
-            dag_display_name: row.dag_id,
+            dag_display_name: row.display_name.unwrap_or(row.dag_id),
             logical_date: column::instant(row.logical_date),
             queued_at: Some(Millis(row.queued_at)),
             start_date: column::instant(row.start_date),
@@ -81,7 +82,9 @@ pub(super) fn seconds_between(start: Option<i64>, end: Option<i64>) -> Option<f6
 macro_rules! columns {
     ($conf:literal) => {
         with_version!(concat!(
-            "SELECT r.dag_id, r.run_id, r.state, r.run_type, r.logical_date, r.data_interval_start, ",
+            "SELECT r.dag_id, r.run_id, ",
+            "(SELECT d.display_name FROM dag AS d WHERE d.tenant = r.tenant AND d.dag_id = r.dag_id) AS display_name, ",
+            "r.state, r.run_type, r.logical_date, r.data_interval_start, ",
             "r.data_interval_end, r.run_after, r.queued_at, r.start_date, r.end_date, r.triggered_by, ",
             "r.triggering_user, r.note, r.partition_key, ",
             $conf,
@@ -127,6 +130,7 @@ pub async fn list(
 ) -> Result<Page<DagRun>, StoreError> {
     let runs = in_scope(Selection::of(RUNS, tenant), scope)
         .and("r.state IN (?)", filter.state.iter().map(|state| state.as_str()))
+        .and("r.partition_key = ?", filter.partition_key.as_ref().map(PartitionKey::as_str))
         .and("r.dag_id IN (?)", filter.dag_ids.iter().map(DagId::as_str))
         .and("r.run_id IN (?)", filter.run_ids.iter().map(RunId::as_str))
         .and("r.run_type IN (?)", filter.run_type.iter().map(|kind| kind.as_str()))
