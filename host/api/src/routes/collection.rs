@@ -17,6 +17,7 @@ use flow_model::rest::jobs::Job;
 use flow_model::rest::modules::{Module, ModuleVersion};
 use flow_model::rest::pools::Pool;
 use flow_model::rest::task_instances::{TaskInstance, TaskTry};
+use flow_model::rest::task_states::TaskState;
 use flow_model::rest::tasks::Task;
 use flow_model::rest::tenants::Tenant;
 use flow_model::rest::tokens::Token;
@@ -24,6 +25,7 @@ use flow_model::rest::users::User;
 use flow_model::rest::variables::Variable;
 use flow_model::rest::xcoms::Xcom;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 macro_rules! collections {
@@ -75,9 +77,13 @@ collections! {
     Modules { modules: Module }
     NextDagRuns { next_dag_runs: NextDagRun }
     PlannedRuns { backfills: PlannedRun }
+    PluginErrors { import_errors: Value }
+    Plugins { plugins: Value }
     Pools { pools: Pool }
+    Providers { providers: Value }
     QueuedEvents { queued_events: QueuedEvent }
     TaskInstances { task_instances: TaskInstance }
+    TaskStates { task_state_store: TaskState }
     TaskTries { task_instances: TaskTry }
     Tasks { tasks: Task }
     Tenants { tenants: Tenant }

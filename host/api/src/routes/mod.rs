@@ -17,13 +17,17 @@ mod import_errors;
 mod jobs;
 mod login;
 mod logs;
+mod many_dags;
+mod metrics;
 mod modules;
+mod none;
 mod on_demand;
 mod operations;
 mod paths;
 mod pools;
 mod table;
 mod task_instances;
+mod task_states;
 mod tenants;
 mod tokens;
 mod users;
@@ -44,6 +48,7 @@ pub(crate) fn all() -> Routes {
         asset_grants::routes(),
         modules::routes(),
         dags::routes(),
+        many_dags::routes(),
         dag_runs::routes(),
         backfills::routes(),
         on_demand::routes(),
@@ -53,6 +58,7 @@ pub(crate) fn all() -> Routes {
         human_input::routes(),
         logs::routes(),
         xcoms::routes(),
+        task_states::routes(),
         events::routes(),
         variables::routes(),
         connections::routes(),
@@ -64,6 +70,8 @@ pub(crate) fn all() -> Routes {
         tokens::routes(),
         tenants::routes(),
         jobs::routes(),
+        none::routes(),
+        metrics::routes(),
         operations::routes(),
     ]
     .into_iter()

@@ -1,8 +1,8 @@
 //! `…/xcomEntries`: values that tasks hand to each other.
 
 use axum::extract::State;
-use flow_model::rest::Scope;
 use flow_model::rest::xcoms::{XcomEntry, XcomFilter};
+use flow_model::rest::{Dates, Scope};
 use flow_model::roles::Role;
 use utoipa_axum::routes;
 
@@ -11,7 +11,7 @@ use super::collection::Xcoms;
 use super::paths::{MapIndexQuery, TasksPath, XcomPath};
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, PageQuery, Path, Problem, Query};
+use crate::http::{Json, PageQuery, Path, Problem, Queries, Query};
 
 pub(super) fn routes() -> Routes {
     Routes::default().at_least(Role::Viewer, routes!(get_xcom_entries)).at_least(Role::Viewer, routes!(get_xcom_entry))
@@ -22,7 +22,7 @@ pub(super) fn routes() -> Routes {
     get,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries",
     tag = "XCom",
-    params(TasksPath, PageQuery, XcomFilter),
+    params(TasksPath, PageQuery, XcomFilter, Dates),
     responses((status = 200, body = Xcoms)),
 )]
 async fn get_xcom_entries(
@@ -30,9 +30,10 @@ async fn get_xcom_entries(
     Member(actor): Member,
     Path(path): Path<TasksPath>,
     Query(page): Query<PageQuery>,
-    Query(filter): Query<XcomFilter>,
+    Queries(filter, dates): Queries<XcomFilter, Dates>,
 ) -> Result<Json<Xcoms>, Problem> {
     let scope: Scope = path.into();
+    let filter = XcomFilter { dates, ..filter };
     Ok(Json(api.broker.xcom_entries(&actor.tenant, &scope, &filter, &page.into()).await?.into()))
 }
 
