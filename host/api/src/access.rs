@@ -126,7 +126,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 /// The token that a request came with.
 #[derive(Debug, Clone, Copy)]
-struct Session(TokenId);
+pub(crate) struct Session(pub(crate) TokenId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Session {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts.extensions.get().copied().ok_or_else(Problem::internal)
+    }
+}
 
 /// The caller, on a route that needs a role within a tenant and answers with a stream.
 pub(crate) struct Listener {
@@ -141,7 +149,7 @@ impl FromRequestParts<Api> for Listener {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let Member(actor) = Member::from_request_parts(parts, api).await?;
-        let Session(jti) = parts.extensions.get().copied().ok_or_else(Problem::internal)?;
+        let Session(jti) = Session::from_request_parts(parts, api).await?;
         let (broker, shutdown) = (api.broker.clone(), api.shutdown.clone());
         let until = Box::pin(async move {
             tokio::select! {

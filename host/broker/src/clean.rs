@@ -1,11 +1,11 @@
-//! Removing what nobody needs any more: runs and jobs that ended long ago, old events of assets, and tokens that have
-//! expired.
+//! Removing what nobody needs any more: runs and jobs that ended long ago, old events of assets, tokens and what tasks
+//! remember that have expired.
 
 use std::collections::BTreeMap;
 
 use flow_model::ids::{RunKey, TenantId};
 use flow_model::time::Millis;
-use flow_store::{Store, StoreError, asset, job, run, token};
+use flow_store::{Store, StoreError, asset, job, run, task_state, token};
 
 /// Runs that go in one transaction, so that a live host never waits long for its turn.
 const ROUND: u32 = 256;
@@ -17,8 +17,8 @@ pub struct Cleaned {
     pub runs: u64,
 }
 
-/// Removes runs that ended before an instant, of all tenants, jobs that did, and tokens and events of assets from before it.
-/// It needs no keys, and a live host may go on meanwhile.
+/// Removes runs that ended before an instant, of all tenants, jobs that did, tokens, what tasks remember, and events of
+/// assets from before it. It needs no keys, and a live host may go on meanwhile.
 pub async fn clean(store: &Store, before: Millis) -> Result<Cleaned, StoreError> {
     let mut cleaned = Cleaned::default();
     let mut after = None;
@@ -45,7 +45,8 @@ pub async fn clean(store: &Store, before: Millis) -> Result<Cleaned, StoreError>
             break;
         }
     }
-    let mut tx = store.begin("clean tokens and jobs").await?;
+    let mut tx = store.begin("clean what has expired").await?;
+    task_state::forget_expired(&mut tx, before).await?;
     token::forget_expired(&mut tx, before).await?;
     job::forget_ended(&mut tx, before).await?;
     tx.commit().await?;

@@ -4,7 +4,7 @@ use flow_model::call::{ConnectionDetails, limit};
 use flow_model::ids::{ConnectionId, TenantId};
 use flow_model::quota;
 use flow_model::rest::connections::{Connection, ConnectionBody, ConnectionPatch};
-use flow_model::rest::{Change, Page, PageRequest};
+use flow_model::rest::{Change, Names, Page, PageRequest};
 use flow_model::secret::{MASK, Secret, masked};
 use flow_store::connection::{self, SealedConnection};
 use serde_json::{Map, Value, json};
@@ -19,15 +19,15 @@ const MAX_TYPE: usize = 500;
 const MAX_PART: usize = 5_000;
 
 impl LocalBroker {
-    /// The connections of a tenant whose ids match `pattern`.
+    /// The connections of a tenant whose ids are among `names`.
     pub async fn connections(
         &self,
         tenant: &TenantId,
-        pattern: Option<&str>,
+        names: Names<'_>,
         page: &PageRequest,
     ) -> Result<Page<Connection>, ServiceError> {
         let mut db = self.inner.store.read().await?;
-        let found = connection::list(&mut db, tenant, pattern, page).await?;
+        let found = connection::list(&mut db, tenant, names, page).await?;
         let key = self.inner.data_key(&mut db, tenant).await?;
         let entries = found.entries.into_iter().map(|sealed| shown(&key, tenant, sealed));
         Ok(Page { entries: entries.collect::<Result<_, _>>()?, total: found.total })
@@ -52,7 +52,7 @@ impl LocalBroker {
         if !connection::insert(&mut tx, &actor.tenant, &sealed, now).await? {
             return Err(ServiceError::conflict(format!("connection {:?}", id.as_str()), "it exists already"));
         }
-        quota::admit("connections", connection::count(&mut tx, &actor.tenant, None).await? - 1, 1, allowed)?;
+        quota::admit("connections", connection::count(&mut tx, &actor.tenant).await? - 1, 1, allowed)?;
         audit::note(&mut tx, actor, now, "post_connection", &json!({"connection_id": id})).await?;
         tx.commit().await?;
         shown(&key, &actor.tenant, sealed)

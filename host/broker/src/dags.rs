@@ -8,27 +8,27 @@ use flow_model::ids::{DagId, TenantId};
 use flow_model::rest::dag_stats::{DagStats, StateCount};
 use flow_model::rest::dag_versions::DagVersion;
 use flow_model::rest::dags::{Dag, DagDetails, DagFilter, NextDagRun};
-use flow_model::rest::{Page, PageRequest};
+use flow_model::rest::{Names, Page, PageRequest};
 use flow_model::state::RunState;
 use flow_model::timetable::NextRun;
 use flow_store::dag::DagRow;
-use flow_store::{Session, dag, run, view};
+use flow_store::{Session, dag, dag_favorite, run, view};
 
 use crate::assets::shown_condition;
-use crate::error::ServiceError;
+use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
 use crate::schedules::preview;
 
 impl LocalBroker {
-    /// The DAGs that match `filter`.
+    /// The DAGs that match `filter`. Favorites are those of the caller.
     pub async fn dags(
         &self,
-        tenant: &TenantId,
+        caller: &Actor,
         filter: &DagFilter,
         page: &PageRequest,
     ) -> Result<Page<Dag>, ServiceError> {
         let mut db = self.inner.store.read().await?;
-        Ok(view::dags::list(&mut db, tenant, filter, page).await?)
+        Ok(view::dags::list(&mut db, &caller.tenant, (filter, &caller.name), page).await?)
     }
 
     /// One DAG.
@@ -37,15 +37,17 @@ impl LocalBroker {
         shown_dag(&mut db, tenant, dag).await
     }
 
-    /// One DAG with everything that is known of it.
-    pub async fn dag_details(&self, tenant: &TenantId, dag: &DagId) -> Result<DagDetails, ServiceError> {
+    /// One DAG with everything that is known of it, and whether it is one of the caller's favorites.
+    pub async fn dag_details(&self, caller: &Actor, dag: &DagId) -> Result<DagDetails, ServiceError> {
+        let tenant = &caller.tenant;
         let mut db = self.inner.store.read().await?;
         let row = known_dag(&mut db, tenant, dag).await?;
         let version = self.inner.engine.versions.get(&mut db, tenant, row.version).await?;
         let shown = shown_dag(&mut db, tenant, dag).await?;
         let latest = view::dag_versions::latest(&mut db, tenant, dag).await?;
         let asset_expression = shown_condition(&mut db, tenant, version.graph.spec()).await?;
-        Ok(DagDetails { asset_expression, ..details(shown, version.graph.spec(), latest) })
+        let is_favorite = dag_favorite::is(&mut db, tenant, &caller.name, dag).await?;
+        Ok(DagDetails { asset_expression, is_favorite, ..details(shown, version.graph.spec(), latest) })
     }
 
     /// The runs that a DAG's schedule will make, at most `count`, as if the DAG were not paused. Where a module has to be
@@ -74,15 +76,15 @@ impl LocalBroker {
         Ok(Page { total: runs.len() as u64, entries: runs.into_iter().map(shown).collect() })
     }
 
-    /// The labels of the tenant's DAGs that match `pattern`, each once.
+    /// The labels of the tenant's DAGs among `names`, each once.
     pub async fn dag_tags(
         &self,
         tenant: &TenantId,
-        pattern: Option<&str>,
+        names: Names<'_>,
         page: &PageRequest,
     ) -> Result<Page<String>, ServiceError> {
         let mut db = self.inner.store.read().await?;
-        Ok(view::dags::tags(&mut db, tenant, pattern, page).await?)
+        Ok(view::dags::tags(&mut db, tenant, names, page).await?)
     }
 
     /// How many runs of these DAGs, or of all, are in each state. A DAG that never ran is left out, as in Airflow.

@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::error::ServiceError;
 use crate::events::Followers;
 use crate::jobs::{Beats, Office};
+use crate::metrics::Counters;
 use crate::passwords::Passwords;
 use crate::secrets::Secrets;
 use crate::tokens::LiveTokens;
@@ -57,11 +58,12 @@ pub struct BrokerConfig {
 /// All are inherent methods. Reads take `&TenantId`, writes `&Actor`; all answer `Result<_, ServiceError>` with the DTOs of
 /// `flow_model::rest`.
 ///
-/// - DAGs: `dags`, `dag`, `dag_details`, `patch_dag`, `delete_dag`, `dag_tags`, `dag_stats`, `tasks`, `task`,
+/// - DAGs: `dags`, `dag`, `dag_details`, `patch_dag`, `patch_dags`, `favorite_dag`, `unfavorite_dag`, `delete_dag`, `dag_tags`, `dag_stats`, `tasks`, `task`,
 ///   `dag_versions`, `dag_version`
 /// - Runs: `trigger_run`, `runs`, `run`, `patch_run`, `delete_run`, `clear_run`, `wait_run` (a stream)
 /// - Task instances: `task_instances`, `task_instance`, `task_instance_tries`, `task_instance_try`,
 ///   `patch_task_instance`, `clear_task_instances`
+/// - Task state: `task_states`, `task_state`, `put_task_state`, `patch_task_state`, `delete_task_state`, `clear_task_states`
 /// - Logs: `task_log`, `follow_log`
 /// - XComs: `xcom_entries`, `xcom_entry`
 /// - Variables, connections and pools: `variables`, `variable`, `create_variable`, `patch_variable`, `delete_variable`,
@@ -74,7 +76,7 @@ pub struct BrokerConfig {
 ///   `delete_tenant`, `platform_tokens`, `has_platform_token`, `issue_platform_token`, `issue_tenant_token`,
 ///   `issue_worker_token`, `revoke_platform_token`, `signing_key`, `public_keys`, `rotate_signing_key`,
 ///   `platform_event_logs`
-/// - Operations: `jobs`, `begin_worker`, `end_worker`, `health`, `state_events` (a stream)
+/// - Operations: `jobs`, `begin_worker`, `end_worker`, `health`, `metrics`, `state_events` (a stream)
 #[derive(Clone)]
 pub struct LocalBroker {
     pub(crate) inner: Arc<Inner>,
@@ -98,6 +100,7 @@ pub(crate) struct Inner {
     pub(crate) lease: Duration,
     pub(crate) engine: Arc<Engine>,
     pub(crate) committer: Committer,
+    pub(crate) counters: Counters,
 }
 
 impl LocalBroker {
@@ -124,6 +127,7 @@ impl LocalBroker {
             beats: Beats::default(),
             limits,
             lease,
+            counters: Counters::default(),
         };
         let broker = Self { inner: Arc::new(inner) };
         broker.adopt_master_key().await?;

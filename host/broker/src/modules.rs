@@ -5,9 +5,9 @@ mod upload;
 
 use flow_model::ids::{ModuleName, TenantId};
 use flow_model::inspect::Inspection;
-use flow_model::rest::import_errors::ImportError;
+use flow_model::rest::import_errors::{ImportError, ImportErrorFilter};
 use flow_model::rest::modules::{Module, ModuleDetails, ModuleVersion, RollbackBody, UploadedModule, VersionState};
-use flow_model::rest::{Page, PageRequest};
+use flow_model::rest::{Names, Page, PageRequest};
 use flow_store::{Session, blob, dag, import_error, log, module};
 use serde_json::json;
 
@@ -19,15 +19,15 @@ use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
 
 impl LocalBroker {
-    /// The modules of a tenant whose names match `pattern`.
+    /// The modules of a tenant whose names are among `names`.
     pub async fn modules(
         &self,
         tenant: &TenantId,
-        pattern: Option<&str>,
+        names: Names<'_>,
         page: &PageRequest,
     ) -> Result<Page<Module>, ServiceError> {
         let mut db = self.inner.store.read().await?;
-        Ok(module::list(&mut db, tenant, pattern, page).await?)
+        Ok(module::list(&mut db, tenant, names, page).await?)
     }
 
     /// One module with what its current version needs and offers.
@@ -103,15 +103,15 @@ impl LocalBroker {
         Ok(tx.commit().await?)
     }
 
-    /// Why newest versions of modules were not accepted, where their file names match `pattern`.
+    /// Why newest versions of modules were not accepted, that match `filter`.
     pub async fn import_errors(
         &self,
         tenant: &TenantId,
-        pattern: Option<&str>,
+        filter: &ImportErrorFilter,
         page: &PageRequest,
     ) -> Result<Page<ImportError>, ServiceError> {
         let mut db = self.inner.store.read().await?;
-        Ok(import_error::list(&mut db, tenant, pattern, page).await?)
+        Ok(import_error::list(&mut db, tenant, filter, page).await?)
     }
 
     /// One import error.

@@ -6,7 +6,7 @@ use flow_model::admission::{LimitKey, Room, Standings, is_default_pool};
 use flow_model::ids::{PoolName, TenantId};
 use flow_model::quota;
 use flow_model::rest::pools::{Pool, PoolBody, PoolPatch};
-use flow_model::rest::{Page, PageRequest};
+use flow_model::rest::{Names, Page, PageRequest};
 use flow_store::slot_pool::{self, PoolRow};
 use flow_store::{Session, lane};
 use serde_json::json;
@@ -18,15 +18,15 @@ use crate::local::LocalBroker;
 use crate::variables::{check_team, checked_description};
 
 impl LocalBroker {
-    /// The pools of a tenant whose names match `pattern`.
+    /// The pools of a tenant whose names are among `names`.
     pub async fn pools(
         &self,
         tenant: &TenantId,
-        pattern: Option<&str>,
+        names: Names<'_>,
         page: &PageRequest,
     ) -> Result<Page<Pool>, ServiceError> {
         let mut db = self.inner.store.read().await?;
-        let found = slot_pool::list(&mut db, tenant, pattern, page).await?;
+        let found = slot_pool::list(&mut db, tenant, names, page).await?;
         Ok(Page { entries: shown(&mut db, tenant, found.entries).await?, total: found.total })
     }
 

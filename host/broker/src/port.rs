@@ -11,11 +11,14 @@ use flow_store::{StoreError, blob, dag_version, work};
 
 use crate::committer::{Cause, Finish, Refusal, Start};
 use crate::local::LocalBroker;
+use crate::metrics::word;
 use crate::text::check_json;
 
 impl Broker for LocalBroker {
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Work>, BrokerError> {
-        self.claim_work(request).await
+        let work = self.claim_work(request).await?;
+        self.inner.counters.claim(work.len());
+        Ok(work)
     }
 
     async fn start(&self, grant: &Grant) -> Result<(), BrokerError> {
@@ -46,6 +49,7 @@ impl Broker for LocalBroker {
     }
 
     async fn call(&self, grant: &Grant, call: Call) -> Result<Reply, CallError> {
+        self.inner.counters.call();
         self.answer_call(&grant.claims, call).await
     }
 
@@ -73,7 +77,8 @@ impl Broker for LocalBroker {
 
     async fn finish(&self, grant: &Grant, report: Report) -> Result<(), BrokerError> {
         let claims = &grant.claims;
-        match claims.role {
+        let end = word(&report.end);
+        let ended = match claims.role {
             AttemptRole::Task { .. } | AttemptRole::Trigger { .. } => {
                 let report = Report { end: checked(report.end), ..report };
                 let cause = Cause::Reported(claims.tenant.clone());
@@ -85,7 +90,11 @@ impl Broker for LocalBroker {
             AttemptRole::Parse { .. } => self.finish_parse(claims, report.end).await,
             AttemptRole::Timetable { .. } => self.finish_timetable(claims, report.end).await,
             AttemptRole::Callback { .. } => self.finish_callback(claims, report.end).await,
+        };
+        if ended.is_ok() {
+            self.inner.counters.end(&claims.role, end);
         }
+        ended
     }
 
     async fn module(&self, grant: &Grant) -> Result<Bytes, BrokerError> {

@@ -131,7 +131,7 @@ impl LocalBroker {
         Ok(changed)
     }
 
-    /// How much of its quota a tenant has in use now.
+    /// How much of its quota a tenant has in use now, and what its attempts have used.
     pub async fn tenant_usage(&self, name: &TenantId) -> Result<TenantUsage, ServiceError> {
         let now = self.now();
         self.tenant(name).await?;

@@ -11,7 +11,7 @@ use flow_model::run::TriggeredBy;
 use flow_model::secret::Secret;
 use flow_model::token::{Holder, IssuedToken};
 use flow_store::member::{self, Member};
-use flow_store::{Session, token};
+use flow_store::{Session, dag_favorite, token};
 use serde_json::json;
 
 use crate::audit;
@@ -91,6 +91,7 @@ impl LocalBroker {
             keep_an_admin(&mut tx, &actor.tenant, username).await?;
         }
         member::delete(&mut tx, &actor.tenant, username).await?;
+        dag_favorite::forget(&mut tx, &actor.tenant, username.as_str()).await?;
         token::revoke_subject(&mut tx, &actor.tenant, username.as_str(), now).await?;
         audit::note(&mut tx, actor, now, "delete_user", &json!({"username": username})).await?;
         tx.commit().await?;

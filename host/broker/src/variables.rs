@@ -4,7 +4,7 @@ use flow_model::call::limit;
 use flow_model::ids::{TenantId, VariableKey};
 use flow_model::quota;
 use flow_model::rest::variables::{Variable, VariableBody, VariablePatch};
-use flow_model::rest::{Page, PageRequest};
+use flow_model::rest::{Names, Page, PageRequest};
 use flow_model::secret::masked;
 use flow_store::variable::{self, SealedVariable};
 use flow_store::{Session, key};
@@ -26,15 +26,15 @@ impl Inner {
 }
 
 impl LocalBroker {
-    /// The variables of a tenant whose keys match `pattern`.
+    /// The variables of a tenant whose keys are among `names`.
     pub async fn variables(
         &self,
         tenant: &TenantId,
-        pattern: Option<&str>,
+        names: Names<'_>,
         page: &PageRequest,
     ) -> Result<Page<Variable>, ServiceError> {
         let mut db = self.inner.store.read().await?;
-        let found = variable::list(&mut db, tenant, pattern, page).await?;
+        let found = variable::list(&mut db, tenant, names, page).await?;
         let key = self.inner.data_key(&mut db, tenant).await?;
         let entries = found.entries.into_iter().map(|sealed| shown(&key, tenant, sealed));
         Ok(Page { entries: entries.collect::<Result<_, _>>()?, total: found.total })

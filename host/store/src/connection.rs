@@ -1,12 +1,12 @@
 //! Connections, their passwords and extras sealed.
 
 use flow_model::ids::{ConnectionId, TenantId};
-use flow_model::rest::{Page, PageRequest};
+use flow_model::rest::{Names, Page, PageRequest};
 use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Order, Selection, Source, by, by_nullable, like};
+use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::pool::Session;
 
 /// A connection whose secret parts are sealed.
@@ -96,28 +96,22 @@ pub async fn ids(db: &mut Session, tenant: &TenantId) -> Result<Vec<String>, Sto
     Ok(on!(db, c => sqlx::query_scalar(IDS).bind(tenant.as_str()).fetch_all(&mut *c).await)?)
 }
 
-const COUNT: &str = "SELECT COUNT(*) FROM connection
-    WHERE tenant = $1 AND ($2 IS NULL OR LOWER(conn_id) LIKE $2 ESCAPE '\\')";
+const COUNT: &str = "SELECT COUNT(*) FROM connection WHERE tenant = $1";
 
-/// How many connections a tenant has whose ids match `pattern`.
-pub async fn count(db: &mut Session, tenant: &TenantId, pattern: Option<&str>) -> Result<u64, StoreError> {
-    let total: i64 = on!(db, c => {
-        sqlx::query_scalar(COUNT).bind(tenant.as_str()).bind(like(pattern)).fetch_one(&mut *c).await?
-    });
+/// How many connections a tenant has.
+pub async fn count(db: &mut Session, tenant: &TenantId) -> Result<u64, StoreError> {
+    let total: i64 = on!(db, c => sqlx::query_scalar(COUNT).bind(tenant.as_str()).fetch_one(&mut *c).await?);
     column::count("connection", total)
 }
 
-/// The connections whose ids match `pattern`, by id unless the page says otherwise.
+/// The connections whose ids are among `names`, by id unless the page says otherwise.
 pub async fn list(
     db: &mut Session,
     tenant: &TenantId,
-    pattern: Option<&str>,
+    names: Names<'_>,
     page: &PageRequest,
 ) -> Result<Page<SealedConnection>, StoreError> {
-    Selection::of(CONNECTIONS, tenant)
-        .and_like("LOWER(conn_id) LIKE ? ESCAPE '\\'", pattern)
-        .page::<Row, _>(db, SELECT, ORDER, page)
-        .await
+    Selection::of(CONNECTIONS, tenant).and_named("conn_id", names).page::<Row, _>(db, SELECT, ORDER, page).await
 }
 
 const INSERT: &str = "INSERT INTO connection (tenant, conn_id, conn_type, description, host, port, db_schema, login,

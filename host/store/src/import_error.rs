@@ -1,7 +1,7 @@
 //! Why the newest upload of a module was not accepted: at most one row per module.
 
 use flow_model::ids::{ModuleName, TenantId};
-use flow_model::rest::import_errors::ImportError;
+use flow_model::rest::import_errors::{ImportError, ImportErrorFilter};
 use flow_model::rest::{Page, PageRequest};
 use flow_model::time::Millis;
 
@@ -97,15 +97,18 @@ pub async fn get(db: &mut Session, tenant: &TenantId, id: i64) -> Result<Option<
     row.map(ImportError::try_from).transpose()
 }
 
-/// The import errors of a tenant whose file names match `pattern`, oldest first unless the page says otherwise.
+/// The import errors of a tenant that match `filter`, oldest first unless the page says otherwise.
 pub async fn list(
     db: &mut Session,
     tenant: &TenantId,
-    pattern: Option<&str>,
+    filter: &ImportErrorFilter,
     page: &PageRequest,
 ) -> Result<Page<ImportError>, StoreError> {
     Selection::of(ERRORS, tenant)
-        .and_like("LOWER(filename) LIKE ? ESCAPE '\\'", pattern)
+        .and("module = ?", filter.bundle_name.as_deref())
+        .and("filename = ?", filter.filename.as_deref())
+        .and_like("filename", filter.filename_pattern.as_deref())
+        .and_prefix("filename", filter.filename_prefix_pattern.as_deref())
         .page::<Row, _>(db, SELECT, ORDER, page)
         .await
 }

@@ -50,11 +50,28 @@ fn unsortable(field: &str, sorts: &[Sort]) -> StoreError {
     StoreError::Unsortable { field: field.chars().take(40).collect(), accepted: accepted.join(", ") }
 }
 
-/// A search text of the API as the operand of `LOWER(column) LIKE $n ESCAPE '\'`: it matches anywhere, `%` and `_` are
-/// wildcards, `~` is everything (Airflow's `*_pattern` parameters).
-pub(crate) fn like(pattern: Option<&str>) -> Option<String> {
-    let pattern = pattern.filter(|pattern| *pattern != "~")?;
-    Some(format!("%{}%", pattern.to_lowercase().replace('\\', "\\\\")))
+/// A search text of the API as operands of `LOWER(column) LIKE $n ESCAPE '\'`: it matches anywhere, `%` and `_` are
+/// wildcards, `|` stands between alternatives, `~` is everything (Airflow's `*_pattern` parameters).
+pub(crate) fn like(pattern: &str) -> Vec<String> {
+    let operand = |term: &str| format!("%{}%", term.to_lowercase().replace('\\', "\\\\"));
+    alternatives(pattern).map(operand).collect()
+}
+
+/// A search text of the API as what a name begins with: in these very letters, `|` stands between alternatives, `~` is
+/// everything (Airflow's `*_prefix_pattern` parameters).
+pub(crate) fn beginnings(prefix: &str) -> Vec<String> {
+    alternatives(prefix).map(ToOwned::to_owned).collect()
+}
+
+/// A text as the operand of `LOWER(column) LIKE $n ESCAPE '\'`: it matches anywhere, and every letter stands for itself.
+pub(crate) fn anywhere(text: &str) -> String {
+    let literal = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{literal}%")
+}
+
+fn alternatives(text: &str) -> impl Iterator<Item = &str> {
+    let text = if text == "~" { "" } else { text };
+    text.split('|').map(str::trim).filter(|term| !term.is_empty())
 }
 
 #[cfg(test)]
@@ -83,7 +100,14 @@ mod tests {
 
     #[test]
     fn a_search_text_cannot_end_in_an_escape() {
-        assert_eq!(like(Some("A\\")).as_deref(), Some("%a\\\\%"));
-        assert_eq!(like(Some("~")), None);
+        assert_eq!(like("A\\"), ["%a\\\\%"]);
+    }
+
+    #[test]
+    fn one_of_several_is_enough_and_a_tilde_is_everything() {
+        assert_eq!(like(" A|b_ |"), ["%a%", "%b_%"]);
+        assert_eq!(beginnings("A%|b"), ["A%", "b"]);
+        assert_eq!(anywhere("A_\\%"), "%a\\_\\\\\\%%");
+        assert_eq!((like("~"), beginnings("~")), (vec![], vec![]));
     }
 }

@@ -2,7 +2,7 @@
 
 use flow_model::ids::{Digest, ModuleName, TenantId};
 use flow_model::rest::modules::{Module, ModuleDetails, Outline};
-use flow_model::rest::{Page, PageRequest};
+use flow_model::rest::{Names, Page, PageRequest};
 use flow_model::time::Millis;
 
 use crate::column;
@@ -84,15 +84,15 @@ pub async fn get(db: &mut Session, tenant: &TenantId, name: &ModuleName) -> Resu
     module.optional::<Row>(db, SELECT).await?.map(ModuleDetails::try_from).transpose()
 }
 
-/// The modules whose names match `pattern`, by name unless the page says otherwise.
+/// The modules whose names are among `names`, by name unless the page says otherwise.
 pub async fn list(
     db: &mut Session,
     tenant: &TenantId,
-    pattern: Option<&str>,
+    names: Names<'_>,
     page: &PageRequest,
 ) -> Result<Page<Module>, StoreError> {
     let modules = Selection::of(MODULES, tenant)
-        .and_like("LOWER(m.name) LIKE ? ESCAPE '\\'", pattern)
+        .and_named("m.name", names)
         .page::<Row, ModuleDetails>(db, SELECT, ORDER, page)
         .await?;
     Ok(modules.map(|details| details.module))

@@ -2,7 +2,7 @@
 
 use flow_model::admission::{DEFAULT_POOL, Room};
 use flow_model::ids::{PoolName, TenantId};
-use flow_model::rest::{Page, PageRequest};
+use flow_model::rest::{Names, Page, PageRequest};
 use flow_model::time::Millis;
 use serde::Serialize;
 
@@ -131,17 +131,14 @@ const ORDER: Order = Order {
     tie: "name",
 };
 
-/// The pools whose names match `pattern`, by name unless the page says otherwise.
+/// The pools whose names are among `names`, by name unless the page says otherwise.
 pub async fn list(
     db: &mut Session,
     tenant: &TenantId,
-    pattern: Option<&str>,
+    names: Names<'_>,
     page: &PageRequest,
 ) -> Result<Page<PoolRow>, StoreError> {
-    Selection::of(POOLS, tenant)
-        .and_like("LOWER(name) LIKE ? ESCAPE '\\'", pattern)
-        .page::<Columns, _>(db, SELECT, ORDER, page)
-        .await
+    Selection::of(POOLS, tenant).and_named("name", names).page::<Columns, _>(db, SELECT, ORDER, page).await
 }
 
 macro_rules! tasks_without_a_pool {

@@ -8,6 +8,7 @@ use flow_model::time::Millis;
 use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
+use crate::metering;
 use crate::pool::Session;
 use crate::slot_pool;
 
@@ -124,9 +125,10 @@ struct UsageRow {
     tokens: i64,
 }
 
-/// How much of its quota a tenant has in use.
+/// How much of its quota a tenant has in use, and what its attempts have used.
 pub async fn usage(db: &mut Session, tenant: &TenantId, now: Millis) -> Result<TenantUsage, StoreError> {
     let row: UsageRow = on!(db, c => sqlx::query_as(USAGE).bind(tenant.as_str()).bind(now.0).fetch_one(&mut *c).await?);
+    let used = metering::read(db, tenant).await?;
     Ok(TenantUsage {
         modules: column::count("module", row.modules)?,
         dags: column::count("dag", row.dags)?,
@@ -137,11 +139,15 @@ pub async fn usage(db: &mut Session, tenant: &TenantId, now: Millis) -> Result<T
         pools: column::count("pool", row.pools)?,
         users: column::count("member", row.users)?,
         tokens: column::count("token", row.tokens)?,
+        attempts: used.attempts,
+        cpu_ms: used.cpu_us / 1_000,
+        wall_ms: used.wall_us / 1_000,
+        memory_mib_ms: used.memory_kib_ms / 1_024,
     })
 }
 
 /// Tables whose rows carry a tenant and do not go with it by themselves. Work goes first: it fences what still runs.
-const EMPTIED: [&str; 18] = [
+const EMPTIED: [&str; 19] = [
     "DELETE FROM work WHERE tenant = $1",
     "DELETE FROM lane WHERE tenant = $1",
     "DELETE FROM dag_pool WHERE tenant = $1",
@@ -160,6 +166,7 @@ const EMPTIED: [&str; 18] = [
     "DELETE FROM backfill WHERE tenant = $1",
     "DELETE FROM dag_version WHERE tenant = $1",
     "DELETE FROM dag WHERE tenant = $1",
+    "DELETE FROM tenant_meter WHERE tenant = $1",
 ];
 /// What others have offered to a tenant. The next tenant of this name must not find it.
 const DISINHERIT: &str = "DELETE FROM asset_grant WHERE to_tenant = $1";
@@ -198,4 +205,10 @@ mod tests {
             assert!(emptied || cascades > 0, "{table} keeps rows of a deleted tenant");
         }
     }
+}
+
+/// How many tenants there are.
+pub async fn count(db: &mut Session) -> Result<u64, StoreError> {
+    let total: i64 = on!(db, c => sqlx::query_scalar("SELECT COUNT(*) FROM tenant").fetch_one(&mut *c).await?);
+    column::count("tenant", total)
 }

@@ -1,7 +1,7 @@
 //! Variables, their values sealed.
 
 use flow_model::ids::{AttemptId, TenantId, VariableKey};
-use flow_model::rest::{Page, PageRequest};
+use flow_model::rest::{Names, Page, PageRequest};
 use flow_model::time::Millis;
 
 use crate::column;
@@ -87,17 +87,14 @@ pub async fn count(db: &mut Session, tenant: &TenantId) -> Result<u64, StoreErro
     column::count("variable", total)
 }
 
-/// The variables whose keys match `pattern`, by key unless the page says otherwise.
+/// The variables whose keys are among `names`, by key unless the page says otherwise.
 pub async fn list(
     db: &mut Session,
     tenant: &TenantId,
-    pattern: Option<&str>,
+    names: Names<'_>,
     page: &PageRequest,
 ) -> Result<Page<SealedVariable>, StoreError> {
-    Selection::of(VARIABLES, tenant)
-        .and_like("LOWER(var_key) LIKE ? ESCAPE '\\'", pattern)
-        .page::<Row, _>(db, SELECT, ORDER, page)
-        .await
+    Selection::of(VARIABLES, tenant).and_named("var_key", names).page::<Row, _>(db, SELECT, ORDER, page).await
 }
 
 const KEYS: &str = "SELECT var_key FROM variable WHERE tenant = $1 AND var_key >= $2 AND var_key < $3 ORDER BY var_key";

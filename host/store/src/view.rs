@@ -13,5 +13,6 @@ pub mod dags;
 pub mod human_input;
 pub mod jobs;
 pub mod task_instances;
+pub mod task_states;
 pub mod task_tries;
 pub mod xcoms;

@@ -11,12 +11,14 @@ use crate::error::StoreError;
 use crate::pool::Session;
 use crate::task_instance::TaskKey;
 
+mod census;
 mod columns;
 mod lease;
 mod turns;
 
 use columns::Columns;
 
+pub use census::{Census, census};
 pub use lease::{Lease, expire_workers, expired, holds_lease, leases, next_expiry, renew};
 pub use turns::{due, due_waits, give_turns, next_due, postpone, waiting_turns};
 

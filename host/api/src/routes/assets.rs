@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use flow_model::ids::{AliasId, AssetId};
+use flow_model::rest::Names;
 use flow_model::rest::assets::{Asset, AssetAlias, AssetEvent, AssetEventFilter, AssetFilter, CreateAssetEvent};
 use flow_model::rest::dag_runs::{DagRun, TriggerDagRun};
 use flow_model::roles::Role;
@@ -57,6 +58,8 @@ struct AliasPath {
 struct AliasQuery {
     /// Only names that match this SQL `LIKE` pattern.
     name_pattern: Option<String>,
+    /// Only names that begin with this.
+    name_prefix_pattern: Option<String>,
 }
 
 /// The assets.
@@ -106,8 +109,8 @@ async fn get_asset_aliases(
     Query(page): Query<PageQuery>,
     Query(filter): Query<AliasQuery>,
 ) -> Result<Json<AssetAliases>, Problem> {
-    let pattern = filter.name_pattern.as_deref();
-    Ok(Json(api.broker.asset_aliases(&actor.tenant, pattern, &page.into()).await?.into()))
+    let names = Names { pattern: filter.name_pattern.as_deref(), prefix: filter.name_prefix_pattern.as_deref() };
+    Ok(Json(api.broker.asset_aliases(&actor.tenant, names, &page.into()).await?.into()))
 }
 
 /// One alias.

@@ -18,6 +18,7 @@ use flow_model::rest::jobs::Job;
 use flow_model::rest::modules::{Module, ModuleVersion};
 use flow_model::rest::pools::Pool;
 use flow_model::rest::task_instances::{TaskInstance, TaskTry};
+use flow_model::rest::task_states::TaskState;
 use flow_model::rest::tasks::Task;
 use flow_model::rest::tenants::Tenant;
 use flow_model::rest::tokens::Token;
@@ -25,6 +26,7 @@ use flow_model::rest::users::User;
 use flow_model::rest::variables::Variable;
 use flow_model::rest::xcoms::Xcom;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 macro_rules! collections {
@@ -77,9 +79,13 @@ collections! {
     NextDagRuns { next_dag_runs: NextDagRun }
     PlannedRuns { backfills: PlannedRun }
     NewTasks { task_instances: NewTask }
+    PluginErrors { import_errors: Value }
+    Plugins { plugins: Value }
     Pools { pools: Pool }
+    Providers { providers: Value }
     QueuedEvents { queued_events: QueuedEvent }
     TaskInstances { task_instances: TaskInstance }
+    TaskStates { task_state_store: TaskState }
     TaskTries { task_instances: TaskTry }
     Tasks { tasks: Task }
     Tenants { tenants: Tenant }

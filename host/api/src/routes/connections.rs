@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use flow_model::ids::ConnectionId;
+use flow_model::rest::Names;
 use flow_model::rest::bulk::{BulkBody, BulkResponse};
 use flow_model::rest::connections::{Connection, ConnectionBody, ConnectionPatch};
 use flow_model::roles::Role;
@@ -20,6 +21,7 @@ use crate::http::{Json, MaskQuery, PageQuery, Patch, Path, Problem, Query, RawBu
 pub(super) fn routes() -> Routes {
     Routes::default()
         .at_least(Role::Op, routes!(get_connections, post_connection, bulk_connections))
+        .at_least(Role::Op, routes!(test_connection))
         .at_least(Role::Op, routes!(get_connection, patch_connection, delete_connection))
 }
 
@@ -34,6 +36,8 @@ struct ConnectionPath {
 struct ConnectionQuery {
     /// Only ids that match this SQL `LIKE` pattern.
     connection_id_pattern: Option<String>,
+    /// Only ids that begin with this.
+    connection_id_prefix_pattern: Option<String>,
 }
 
 /// The connections; secrets are masked.
@@ -50,8 +54,11 @@ async fn get_connections(
     Query(page): Query<PageQuery>,
     Query(filter): Query<ConnectionQuery>,
 ) -> Result<Json<Connections>, Problem> {
-    let pattern = filter.connection_id_pattern.as_deref();
-    Ok(Json(api.broker.connections(&actor.tenant, pattern, &page.into()).await?.into()))
+    let names = Names {
+        pattern: filter.connection_id_pattern.as_deref(),
+        prefix: filter.connection_id_prefix_pattern.as_deref(),
+    };
+    Ok(Json(api.broker.connections(&actor.tenant, names, &page.into()).await?.into()))
 }
 
 /// One connection; secrets are masked.
@@ -129,4 +136,15 @@ async fn delete_connection(
 ) -> Result<StatusCode, Problem> {
     api.broker.delete_connection(&actor, &path.connection_id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Always refused, as in an Airflow where testing connections is disabled: the host runs no code of a connection's kind.
+#[utoipa::path(
+    post,
+    path = "/api/v2/connections/test",
+    tag = "Connection",
+    responses((status = 403, description = "Testing connections is disabled")),
+)]
+async fn test_connection(Json(_body): Json<ConnectionBody>) -> Problem {
+    Problem::forbidden("Testing connections is disabled: only tasks can reach the system that a connection leads to.")
 }

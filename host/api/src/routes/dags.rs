@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use flow_model::ids::{DagId, TaskId};
+use flow_model::rest::Names;
 use flow_model::rest::dag_versions::{DagVersion, DagVersionFilter};
 use flow_model::rest::dags::{Dag, DagDetails, DagFilter, DagPatch};
 use flow_model::rest::tasks::Task;
@@ -69,6 +70,8 @@ fn five() -> u32 {
 struct TagQuery {
     /// Only labels that match this SQL `LIKE` pattern.
     tag_name_pattern: Option<String>,
+    /// Only labels that begin with this.
+    tag_name_prefix_pattern: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -99,7 +102,7 @@ async fn get_dags(
     Query(page): Query<PageQuery>,
     Query(filter): Query<DagFilter>,
 ) -> Result<Json<Dags>, Problem> {
-    Ok(Json(api.broker.dags(&actor.tenant, &filter, &page.into()).await?.into()))
+    Ok(Json(api.broker.dags(&actor, &filter, &page.into()).await?.into()))
 }
 
 /// One DAG.
@@ -131,7 +134,7 @@ async fn get_dag_details(
     Member(actor): Member,
     Path(path): Path<DagPath>,
 ) -> Result<Json<DagDetails>, Problem> {
-    Ok(Json(api.broker.dag_details(&actor.tenant, &path.dag_id).await?))
+    Ok(Json(api.broker.dag_details(&actor, &path.dag_id).await?))
 }
 
 /// The runs that a DAG's schedule will make, as if the DAG were not paused.
@@ -194,8 +197,9 @@ async fn get_dag_tags(
     Query(page): Query<PageQuery>,
     Query(filter): Query<TagQuery>,
 ) -> Result<Json<DagTags>, Problem> {
-    let pattern = filter.tag_name_pattern.as_deref();
-    Ok(Json(api.broker.dag_tags(&actor.tenant, pattern, &page.into()).await?.into()))
+    let names =
+        Names { pattern: filter.tag_name_pattern.as_deref(), prefix: filter.tag_name_prefix_pattern.as_deref() };
+    Ok(Json(api.broker.dag_tags(&actor.tenant, names, &page.into()).await?.into()))
 }
 
 /// How the DAGs' runs stand.

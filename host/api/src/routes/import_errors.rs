@@ -1,7 +1,7 @@
 //! `/api/v2/importErrors`: why uploads were not accepted.
 
 use axum::extract::State;
-use flow_model::rest::import_errors::ImportError;
+use flow_model::rest::import_errors::{ImportError, ImportErrorFilter};
 use flow_model::roles::Role;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -26,28 +26,21 @@ struct ImportErrorPath {
     import_error_id: i64,
 }
 
-#[derive(Deserialize, IntoParams)]
-struct ImportErrorQuery {
-    /// Only of files whose name matches this SQL `LIKE` pattern.
-    filename_pattern: Option<String>,
-}
-
 /// The import errors of all modules.
 #[utoipa::path(
     get,
     path = "/api/v2/importErrors",
     tag = "Import Error",
-    params(PageQuery, ImportErrorQuery),
+    params(PageQuery, ImportErrorFilter),
     responses((status = 200, body = ImportErrors)),
 )]
 async fn get_import_errors(
     State(api): State<Api>,
     Member(actor): Member,
     Query(page): Query<PageQuery>,
-    Query(filter): Query<ImportErrorQuery>,
+    Query(filter): Query<ImportErrorFilter>,
 ) -> Result<Json<ImportErrors>, Problem> {
-    let pattern = filter.filename_pattern.as_deref();
-    Ok(Json(api.broker.import_errors(&actor.tenant, pattern, &page.into()).await?.into()))
+    Ok(Json(api.broker.import_errors(&actor.tenant, &filter, &page.into()).await?.into()))
 }
 
 /// One import error.

@@ -17,7 +17,10 @@ mod import_errors;
 mod jobs;
 mod login;
 mod logs;
+mod many_dags;
+mod metrics;
 mod modules;
+mod none;
 mod on_demand;
 mod operations;
 mod paths;
@@ -25,6 +28,7 @@ mod pools;
 mod table;
 mod task_instance_changes;
 mod task_instances;
+mod task_states;
 mod tenants;
 mod tokens;
 mod users;
@@ -45,6 +49,7 @@ pub(crate) fn all() -> Routes {
         asset_grants::routes(),
         modules::routes(),
         dags::routes(),
+        many_dags::routes(),
         dag_runs::routes(),
         backfills::routes(),
         on_demand::routes(),
@@ -55,6 +60,7 @@ pub(crate) fn all() -> Routes {
         human_input::routes(),
         logs::routes(),
         xcoms::routes(),
+        task_states::routes(),
         events::routes(),
         variables::routes(),
         connections::routes(),
@@ -66,6 +72,8 @@ pub(crate) fn all() -> Routes {
         tokens::routes(),
         tenants::routes(),
         jobs::routes(),
+        none::routes(),
+        metrics::routes(),
         operations::routes(),
     ]
     .into_iter()

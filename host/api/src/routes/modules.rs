@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use flow_broker::{Actor, Upload};
 use flow_model::ids::ModuleName;
+use flow_model::rest::Names;
 use flow_model::rest::modules::{ModuleDetails, RollbackBody, UploadedModule};
 use flow_model::roles::Role;
 use serde::Deserialize;
@@ -53,7 +54,8 @@ async fn get_modules(
     Query(page): Query<PageQuery>,
     Query(filter): Query<ModuleQuery>,
 ) -> Result<Json<Modules>, Problem> {
-    Ok(Json(api.broker.modules(&actor.tenant, filter.name_pattern.as_deref(), &page.into()).await?.into()))
+    let names = Names { pattern: filter.name_pattern.as_deref(), prefix: None };
+    Ok(Json(api.broker.modules(&actor.tenant, names, &page.into()).await?.into()))
 }
 
 /// One module: what its current version imports, exports and uses.

@@ -247,6 +247,7 @@ impl XcomPath {
 
 /// Which of a task's mapped instances is meant.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct MapIndexQuery {
     /// The index of a mapped instance; -1, the default, for a task that is not mapped.
     #[serde(default)]

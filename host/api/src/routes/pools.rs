@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use flow_model::ids::PoolName;
+use flow_model::rest::Names;
 use flow_model::rest::bulk::{BulkBody, BulkResponse};
 use flow_model::rest::pools::{Pool, PoolBody, PoolPatch};
 use flow_model::roles::Role;
@@ -36,6 +37,8 @@ struct PoolPath {
 struct PoolQuery {
     /// Only names that match this SQL `LIKE` pattern.
     pool_name_pattern: Option<String>,
+    /// Only names that begin with this.
+    pool_name_prefix_pattern: Option<String>,
 }
 
 /// The pools and what takes their slots.
@@ -52,8 +55,9 @@ async fn get_pools(
     Query(page): Query<PageQuery>,
     Query(filter): Query<PoolQuery>,
 ) -> Result<Json<Pools>, Problem> {
-    let pattern = filter.pool_name_pattern.as_deref();
-    Ok(Json(api.broker.pools(&actor.tenant, pattern, &page.into()).await?.into()))
+    let names =
+        Names { pattern: filter.pool_name_pattern.as_deref(), prefix: filter.pool_name_prefix_pattern.as_deref() };
+    Ok(Json(api.broker.pools(&actor.tenant, names, &page.into()).await?.into()))
 }
 
 /// One pool and what takes its slots.

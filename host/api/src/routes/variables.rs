@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use flow_model::ids::VariableKey;
+use flow_model::rest::Names;
 use flow_model::rest::bulk::{BulkBody, BulkResponse};
 use flow_model::rest::variables::{Variable, VariableBody, VariablePatch};
 use flow_model::roles::Role;
@@ -34,6 +35,8 @@ struct VariablePath {
 struct VariableQuery {
     /// Only keys that match this SQL `LIKE` pattern.
     variable_key_pattern: Option<String>,
+    /// Only keys that begin with this.
+    variable_key_prefix_pattern: Option<String>,
 }
 
 /// The variables; secret values are masked.
@@ -50,8 +53,11 @@ async fn get_variables(
     Query(page): Query<PageQuery>,
     Query(filter): Query<VariableQuery>,
 ) -> Result<Json<Variables>, Problem> {
-    let pattern = filter.variable_key_pattern.as_deref();
-    Ok(Json(api.broker.variables(&actor.tenant, pattern, &page.into()).await?.into()))
+    let names = Names {
+        pattern: filter.variable_key_pattern.as_deref(),
+        prefix: filter.variable_key_prefix_pattern.as_deref(),
+    };
+    Ok(Json(api.broker.variables(&actor.tenant, names, &page.into()).await?.into()))
 }
 
 /// One variable; a secret value is masked.

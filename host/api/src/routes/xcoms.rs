@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use flow_model::rest::Scope;
 use flow_model::rest::xcoms::{XcomBody, XcomEntry, XcomFilter, XcomPatch};
+use flow_model::rest::{Dates, Scope};
 use flow_model::roles::Role;
 use utoipa_axum::routes;
 
@@ -12,7 +12,7 @@ use super::collection::Xcoms;
 use super::paths::{MapIndex, MapIndexQuery, TaskInstancePath, TasksPath, XcomPath};
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, PageQuery, Path, Problem, Query};
+use crate::http::{Json, PageQuery, Path, Problem, Queries, Query};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -27,7 +27,7 @@ pub(super) fn routes() -> Routes {
     get,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries",
     tag = "XCom",
-    params(TasksPath, PageQuery, XcomFilter),
+    params(TasksPath, PageQuery, XcomFilter, Dates),
     responses((status = 200, body = Xcoms)),
 )]
 async fn get_xcom_entries(
@@ -35,9 +35,10 @@ async fn get_xcom_entries(
     Member(actor): Member,
     Path(path): Path<TasksPath>,
     Query(page): Query<PageQuery>,
-    Query(filter): Query<XcomFilter>,
+    Queries(filter, dates): Queries<XcomFilter, Dates>,
 ) -> Result<Json<Xcoms>, Problem> {
     let scope: Scope = path.into();
+    let filter = XcomFilter { dates, ..filter };
     Ok(Json(api.broker.xcom_entries(&actor.tenant, &scope, &filter, &page.into()).await?.into()))
 }
 

@@ -1,5 +1,6 @@
 //! The doors from outside: a real broker on a real database, asked over the router as a client would.
 
+mod airflow;
 mod bad_input;
 mod golden;
 mod host;

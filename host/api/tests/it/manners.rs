@@ -43,6 +43,9 @@ async fn the_server_says_how_it_is() {
     assert_eq!(version, json!({ "version": "0.0.0", "git_version": null }));
     let health = host.ask(ask("GET", "/api/v2/monitor/health")).await.expect(200).json();
     assert_eq!(health["metadatabase"]["status"], "healthy");
+    let metrics = host.ask(ask("GET", "/metrics")).await.expect(200);
+    assert_eq!(metrics.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    assert!(metrics.text().contains("\nflow_host_work{state=\"leased\"} 0\n"), "{}", metrics.text());
     let document = host.ask(ask("GET", "/openapi.json")).await.expect(200).json();
     assert_eq!(document["info"]["title"], "flow-host");
 }

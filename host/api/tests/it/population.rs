@@ -34,6 +34,7 @@ const ABSENT: &[(&str, &str)] = &[
     ("asset_id", "424242"),
     ("asset_alias_id", "424242"),
     ("grant_id", "424242"),
+    ("key", "absent_key"),
 ];
 
 impl Names {
@@ -108,6 +109,9 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
         }
     };
     drop(worker);
+    let state = "/api/v2/dags/alpha_dag/dagRuns/alpha_run/taskInstances/alpha_task/state-store/alpha_key";
+    let body = json!({ "value": { "alpha": 1 } });
+    host.ask(ask("PUT", state).token(&admin).json(&body)).await.expect(204);
     let range =
         json!({ "dag_id": "alpha_dag", "from_date": "2020-01-01T00:00:00Z", "to_date": "2020-01-02T00:00:00Z" });
     let backfill = host.ask(ask("POST", "/api/v2/backfills").token(&admin).json(&range)).await.expect(200).json();
@@ -142,6 +146,7 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
         ("asset_id", asset),
         ("asset_alias_id", first("/api/v2/assets/aliases", "asset_aliases", "id").await),
         ("grant_id", grant["id"].to_string()),
+        ("key", "alpha_key".to_owned()),
     ];
     (Names(known.into_iter().collect()), work_tokens(host, &admin).await)
 }
@@ -172,6 +177,7 @@ pub(crate) async fn snapshot(host: &Host, admin: &str) -> Vec<String> {
         "/api/v2/dags",
         "/api/v2/dags/~/dagRuns",
         "/api/v2/dags/~/dagRuns/~/taskInstances",
+        "/api/v2/dags/alpha_dag/dagRuns/alpha_run/taskInstances/alpha_task/state-store",
         "/api/v2/backfills",
         "/api/v2/assets",
         "/api/v2/assets/aliases",

@@ -44,7 +44,7 @@ fn body(operation: &Operation, names: &Names) -> Value {
         }
         "POST /variables" => json!({ "key": "new", "value": "v" }),
         "PATCH /variables/{variable_key}" => json!({ "value": "taken" }),
-        "POST /connections" => json!({ "connection_id": "new", "conn_type": "http" }),
+        "POST /connections" | "POST /connections/test" => json!({ "connection_id": "new", "conn_type": "http" }),
         "PATCH /connections/{connection_id}" => json!({ "host": "taken" }),
         "POST /pools" => json!({ "name": "new", "slots": 1 }),
         "PATCH /pools/{pool_name}" => json!({ "slots": 9 }),
@@ -73,7 +73,7 @@ fn body(operation: &Operation, names: &Names) -> Value {
         "PUT /tenants/{tenant}/quota" | "PATCH /tenants/{tenant}/quota" => json!({ "modules": 1 }),
         "PUT /tenants/{tenant}/policy" | "PATCH /tenants/{tenant}/policy" => json!({ "forbid_wildcards": true }),
         "POST /modules/{name}/rollback" => json!({ "version": 1 }),
-        "PATCH /dags/{dag_id}" => json!({ "is_paused": true }),
+        "PATCH /dags/{dag_id}" | "PATCH /dags" => json!({ "is_paused": true }),
         "POST /dags/{dag_id}/dagRuns" => json!({ "dag_run_id": "new", "logical_date": null }),
         "POST /backfills" | "POST /backfills/dry_run" => json!({
             "dag_id": names.get("dag_id"), "from_date": "2020-02-01T00:00:00Z", "to_date": "2020-02-02T00:00:00Z",
@@ -117,8 +117,17 @@ fn of_run(key: &str, names: &Names) -> Option<Value> {
         | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}" => {
             json!({ "new_state": "failed" })
         }
+        "PUT /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/state-store/{key}"
+        | "PATCH /dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/state-store/{key}" => {
+            json!({ "value": "taken" })
+        }
         _ => return None,
     })
+}
+
+/// Whoever asks for this has no token any more.
+fn ends_the_token(operation: &Operation) -> bool {
+    operation.path.ends_with("/logout")
 }
 
 /// A bulk request that changes and deletes what is another's.
@@ -155,11 +164,6 @@ async fn askers(host: &Host, work_tokens: (String, String)) -> Askers {
     let expired = host.expired("alpha").await;
     let revoked = host.revoked("alpha").await;
     let (worker, attempt) = work_tokens;
-    let mut roles = Vec::new();
-    for role in [Role::Viewer, Role::User, Role::Op, Role::Admin] {
-        roles.push((role.as_str(), host.token("alpha", role).await));
-    }
-    roles.push(("platform", host.platform().await));
     Askers {
         wrong: vec![
             ("none", None),
@@ -169,9 +173,18 @@ async fn askers(host: &Host, work_tokens: (String, String)) -> Askers {
             ("worker", Some(worker)),
             ("attempt", Some(attempt)),
         ],
-        roles,
+        roles: roles(host, "alpha").await,
         stranger: host.tenant("beta").await,
     }
+}
+
+async fn roles(host: &Host, tenant: &str) -> Vec<(&'static str, String)> {
+    let mut roles = Vec::new();
+    for role in [Role::Viewer, Role::User, Role::Op, Role::Admin] {
+        roles.push((role.as_str(), host.token(tenant, role).await));
+    }
+    roles.push(("platform", host.platform().await));
+    roles
 }
 
 fn header(askers: &Askers) -> String {
@@ -209,7 +222,8 @@ async fn compare(host: &Host, operation: &Operation, stranger: &str, names: &Nam
 async fn every_operation_keeps_everybody_out_who_must_not_get_in() {
     let host = Host::start().await;
     let (names, work_tokens) = populate(&host).await;
-    let askers = askers(&host, work_tokens).await;
+    let mut askers = askers(&host, work_tokens).await;
+    host.tenant("delta").await;
     let before = snapshot(&host, &askers.roles[3].1).await;
     let mut golden = header(&askers);
     for operation in operations() {
@@ -221,11 +235,15 @@ async fn every_operation_keeps_everybody_out_who_must_not_get_in() {
             }
             write!(line, " {:<8}", host.ask(ask).await.status.as_str()).expect("it is text");
         }
-        for (_, token) in &askers.roles {
+        let leaving = if ends_the_token(&operation) { Some(roles(&host, "delta").await) } else { None };
+        for (_, token) in leaving.as_ref().unwrap_or(&askers.roles) {
             let answer = host.ask(probe(&operation, &Names::absent()).token(token)).await;
             write!(line, " {:<8}", passed(answer.status)).expect("it is text");
         }
         let foreign = compare(&host, &operation, &askers.stranger, &names).await;
+        if ends_the_token(&operation) {
+            askers.stranger = host.token("beta", Role::Admin).await;
+        }
         writeln!(golden, "{line} {foreign}").expect("it is text");
     }
     assert_eq!(snapshot(&host, &askers.roles[3].1).await, before, "a stranger has changed something");

@@ -9,7 +9,7 @@ use flow_model::ids::{AliasId, AssetId, DagId, RunId, RunKey, TenantId};
 use flow_model::rest::assets::{
     Asset, AssetAlias, AssetEvent, AssetEventFilter, AssetFilter, QueuedEvent, QueuedEventFilter,
 };
-use flow_model::rest::{Page, PageRequest};
+use flow_model::rest::{Names, Page, PageRequest};
 use flow_model::run::RunType;
 use flow_store::run::RunRow;
 use flow_store::view::assets::QueueScope;
@@ -38,15 +38,15 @@ impl LocalBroker {
         view::assets::get(&mut db, tenant, id).await?.ok_or_else(|| absent(id))
     }
 
-    /// The aliases whose names match `pattern`.
+    /// The aliases whose names are among `names`.
     pub async fn asset_aliases(
         &self,
         tenant: &TenantId,
-        pattern: Option<&str>,
+        names: Names<'_>,
         page: &PageRequest,
     ) -> Result<Page<AssetAlias>, ServiceError> {
         let mut db = self.inner.store.read().await?;
-        Ok(view::assets::aliases(&mut db, tenant, pattern, page).await?)
+        Ok(view::assets::aliases(&mut db, tenant, names, page).await?)
     }
 
     /// One alias.

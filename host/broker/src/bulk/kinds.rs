@@ -6,7 +6,7 @@ use flow_model::ids::{ConnectionId, InvalidName, PoolName, TenantId, VariableKey
 use flow_model::rest::connections::{ConnectionBody, ConnectionPatch};
 use flow_model::rest::pools::{PoolBody, PoolPatch};
 use flow_model::rest::variables::{VariableBody, VariablePatch};
-use flow_model::rest::{Change, PageRequest};
+use flow_model::rest::{Change, Names, PageRequest};
 use flow_store::{Session, connection, slot_pool, variable};
 
 use super::Kind;
@@ -138,7 +138,7 @@ impl Kind for Pools {
 
     async fn names(db: &mut Session, tenant: &TenantId) -> Result<HashSet<String>, ServiceError> {
         let all = PageRequest { limit: u32::MAX, ..PageRequest::default() };
-        let found = slot_pool::list(db, tenant, None, &all).await?;
+        let found = slot_pool::list(db, tenant, Names::ALL, &all).await?;
         Ok(found.entries.into_iter().map(|pool| pool.name.into()).collect())
     }
 

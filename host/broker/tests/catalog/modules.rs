@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use flow_broker::{ServiceError, Upload, UploadError};
 use flow_model::ids::{DagId, ModuleName};
+use flow_model::rest::Names;
+use flow_model::rest::import_errors::ImportErrorFilter;
 use flow_model::rest::modules::{RollbackBody, VersionState};
 use flow_model::work::{AttemptEnd, ErrorClass, Failure, SourceLocation};
 use flow_store::{dag, dag_version};
@@ -87,7 +89,7 @@ on_both! {
         assert_eq!((details.version, details.last_version), (Some(1), 2));
         assert_eq!(details.import_error.as_deref(), Some("the module describes no DAGs; give it at least one"));
         assert_eq!(dag_of(&house, "a").await, Some((1, false)));
-        let errors = broker.import_errors(&ada.tenant, None, &page(50, 0, &[])).await.expect("a list");
+        let errors = broker.import_errors(&ada.tenant, &ImportErrorFilter::default(), &page(50, 0, &[])).await.expect("a list");
         let error = errors.entries.first().expect("an import error");
         assert_eq!((errors.total, error.bundle_name.as_str(), error.filename.as_str()), (1, "m", "m"));
         assert_eq!(broker.import_error(&ada.tenant, error.import_error_id).await.as_ref(), Ok(error));
@@ -97,7 +99,7 @@ on_both! {
         assert_eq!(states, [(VersionState::Ready, true), (VersionState::Failed, false)]);
 
         house.accept(ada, "m", &dags(&["a"], "2")).await;
-        assert_eq!(broker.import_errors(&ada.tenant, None, &page(50, 0, &[])).await.expect("a list").total, 0);
+        assert_eq!(broker.import_errors(&ada.tenant, &ImportErrorFilter::default(), &page(50, 0, &[])).await.expect("a list").total, 0);
     }
 
     async fn what_admission_or_a_quota_refuses_is_not_stored(db: TestStore) {
@@ -112,7 +114,7 @@ on_both! {
         assert_eq!(refused, UploadError::Service(limit));
         let small = json!({"component_bytes": 1_000, "stored_bytes": 100, "modules": 1});
         broker.patch_quota(&house.platform, &ada.tenant, quota(small)).await.expect("a quota");
-        assert_eq!(broker.modules(&ada.tenant, None, &page(50, 0, &[])).await.expect("a list").total, 0);
+        assert_eq!(broker.modules(&ada.tenant, Names::ALL, &page(50, 0, &[])).await.expect("a list").total, 0);
         house.accept(ada, "m", &dags(&["a"], "1")).await;
         let refused = house.upload(ada, "n", &dags(&["b"], "1")).await.expect_err("one module is allowed");
         assert_eq!(refused.to_string(), "quota used up: modules: 1 in use, 1 more wanted, 1 allowed");
@@ -163,7 +165,7 @@ on_both! {
                 house.finish(&work, AttemptEnd::Failed(failure)).await;
             });
             assert_eq!(refused, Err(UploadError::Refused(expected.to_owned())));
-            let errors = house.broker.import_errors(&house.ada.tenant, None, &page(50, 0, &[])).await;
+            let errors = house.broker.import_errors(&house.ada.tenant, &ImportErrorFilter::default(), &page(50, 0, &[])).await;
             assert_eq!(errors.expect("a list").entries[0].filename, filename);
         }
     }

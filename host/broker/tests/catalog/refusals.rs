@@ -1,5 +1,6 @@
 //! Every bad DAG, with the exact answer. Nothing of such an upload takes effect.
 
+use flow_model::rest::import_errors::ImportErrorFilter;
 use flow_test_support::on_both;
 use serde_json::{Value, json};
 
@@ -117,7 +118,7 @@ on_both! {
         }
         let usage = house.broker.tenant_usage(&house.ada.tenant).await.expect("its usage");
         assert_eq!((usage.modules, usage.dags), (1, 0), "the module is there for its import error, without a DAG");
-        let errors = house.broker.import_errors(&house.ada.tenant, None, &page(50, 0, &[])).await.expect("a list");
+        let errors = house.broker.import_errors(&house.ada.tenant, &ImportErrorFilter::default(), &page(50, 0, &[])).await.expect("a list");
         assert_eq!(errors.total, 1, "a module has one import error, that of its newest version");
     }
 

@@ -57,7 +57,7 @@ on_both! {
         let usage = broker.tenant_usage(&ada.tenant).await.expect("its usage");
         assert_eq!(serde_json::to_value(&usage).expect("JSON"), json!({
             "modules": 0, "dags": 0, "active_runs": 0, "stored_bytes": 0, "variables": 0, "connections": 0, "users": 0,
-            "tokens": 0, "pools": 1,
+            "tokens": 0, "pools": 1, "attempts": 0, "cpu_ms": 0, "wall_ms": 0, "memory_mib_ms": 0,
         }));
         let rival = broker.tenant_usage(&house.eve.tenant).await.expect("its usage");
         assert_eq!((rival.modules, rival.dags), (1, 1), "the rival, who has the same bytes, keeps them");

@@ -2,8 +2,8 @@
 
 use flow_broker::ServiceError;
 use flow_model::ids::VariableKey;
-use flow_model::rest::Change;
 use flow_model::rest::variables::{VariableBody, VariablePatch};
+use flow_model::rest::{Change, Names};
 use flow_store::variable;
 use flow_test_support::on_both;
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ on_both! {
         assert_eq!(absent.to_string().replace("none", "mine"), foreign.to_string());
         assert!(not_found(broker.patch_variable(eve, &key("mine"), VariablePatch::default()).await));
         assert!(not_found(broker.delete_variable(eve, &key("mine")).await));
-        assert_eq!(broker.variables(&eve.tenant, None, &page(50, 0, &[])).await.expect("a list").total, 0);
+        assert_eq!(broker.variables(&eve.tenant, Names::ALL, &page(50, 0, &[])).await.expect("a list").total, 0);
         broker.create_variable(eve, body("mine", "b")).await.expect("names are unique within a tenant only");
         assert_eq!(broker.variable(&ada.tenant, &key("mine")).await.expect("ada's").value, "a");
     }
@@ -74,7 +74,7 @@ on_both! {
             broker.create_variable(ada, body(name, "v")).await.expect("a new variable");
         }
         let keys = async |pattern: Option<&str>, request| {
-            let list = broker.variables(&ada.tenant, pattern, &request).await.expect("a list");
+            let list = broker.variables(&ada.tenant, Names { pattern, prefix: None }, &request).await.expect("a list");
             (list.entries.into_iter().map(|entry| entry.key.to_string()).collect::<Vec<_>>().join(" "), list.total)
         };
         assert_eq!(keys(None, page(50, 0, &[])).await, ("C_three a-four a_one b_two".to_owned(), 4));
@@ -82,7 +82,7 @@ on_both! {
         assert_eq!(keys(Some("c_THREE"), page(50, 0, &[])).await, ("C_three".to_owned(), 1));
         assert_eq!(keys(Some("a%n"), page(50, 0, &[])).await, ("a_one".to_owned(), 1));
         assert_eq!(keys(Some("\\"), page(50, 0, &[])).await, (String::new(), 0));
-        let refused = broker.variables(&ada.tenant, None, &page(50, 0, &["value_sealed"])).await.expect_err("no field");
+        let refused = broker.variables(&ada.tenant, Names::ALL, &page(50, 0, &["value_sealed"])).await.expect_err("no field");
         assert_eq!(
             refused.to_string(),
             "order_by is not valid: cannot sort by \"value_sealed\"; sort by one of: key, id, description"
@@ -99,6 +99,6 @@ on_both! {
         broker.create_variable(ada, body("one", "v")).await.expect("one fits");
         let refused = broker.create_variable(ada, body("two", "v")).await.expect_err("two do not");
         assert_eq!(refused.to_string(), "quota used up: variables: 1 in use, 1 more wanted, 1 allowed");
-        assert_eq!(broker.variables(&ada.tenant, None, &page(50, 0, &[])).await.expect("a list").total, 1);
+        assert_eq!(broker.variables(&ada.tenant, Names::ALL, &page(50, 0, &[])).await.expect("a list").total, 1);
     }
 }

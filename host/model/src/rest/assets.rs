@@ -96,6 +96,10 @@ pub struct AssetFilter {
     pub name_pattern: Option<String>,
     /// With a URI that matches this SQL `LIKE` pattern.
     pub uri_pattern: Option<String>,
+    /// With a name that begins with this.
+    pub name_prefix_pattern: Option<String>,
+    /// With a URI that begins with this.
+    pub uri_prefix_pattern: Option<String>,
     /// That one of these DAGs refers to.
     pub dag_ids: Vec<String>,
     /// Only those that somebody refers to, unless it is `false`.
@@ -105,7 +109,14 @@ pub struct AssetFilter {
 
 impl Default for AssetFilter {
     fn default() -> Self {
-        Self { name_pattern: None, uri_pattern: None, dag_ids: Vec::new(), only_active: true }
+        Self {
+            name_pattern: None,
+            uri_pattern: None,
+            name_prefix_pattern: None,
+            uri_prefix_pattern: None,
+            dag_ids: Vec::new(),
+            only_active: true,
+        }
     }
 }
 
@@ -181,6 +192,8 @@ pub struct AssetEventFilter {
     pub source_map_index: Option<i64>,
     /// Of an asset whose name matches this SQL `LIKE` pattern.
     pub name_pattern: Option<String>,
+    /// Of assets whose names begin with this.
+    pub name_prefix_pattern: Option<String>,
     /// For this part of the asset.
     pub partition_key: Option<String>,
     /// At this instant or later.

@@ -75,6 +75,18 @@ pub struct DagRunFilter {
     pub dag_id_pattern: Option<String>,
     /// Asked for by somebody whose name matches this SQL `LIKE` pattern.
     pub triggering_user_name_pattern: Option<String>,
+    /// With an id that begins with this.
+    pub run_id_prefix_pattern: Option<String>,
+    /// Of a DAG whose id begins with this.
+    pub dag_id_prefix_pattern: Option<String>,
+    /// Asked for by somebody whose name begins with this.
+    pub triggering_user_name_prefix_pattern: Option<String>,
+    /// For a part that matches this SQL `LIKE` pattern.
+    pub partition_key_pattern: Option<String>,
+    /// For a part that begins with this.
+    pub partition_key_prefix_pattern: Option<String>,
+    /// Of this version of their DAG's module.
+    pub bundle_version: Option<String>,
     /// Of DAG versions with one of these numbers.
     pub dag_version: Vec<u32>,
     /// For this part of their DAG's assets; only clearing says so.

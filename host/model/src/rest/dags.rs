@@ -124,7 +124,7 @@ pub struct DagDetails {
     /// Always null.
     #[schema(value_type = Option<Object>)]
     pub owner_links: Option<Map<String, Value>>,
-    /// Always false.
+    /// Whether it is one of the caller's favorites.
     pub is_favorite: bool,
     /// The same as `max_active_tasks`.
     pub concurrency: u32,
@@ -156,11 +156,25 @@ pub struct DagPatch {
 /// Which DAGs are asked for. All conditions hold at once.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub struct DagFilter {
     /// With an id that matches this SQL `LIKE` pattern.
     pub dag_id_pattern: Option<String>,
     /// With a display name that matches this SQL `LIKE` pattern.
     pub dag_display_name_pattern: Option<String>,
+    /// With an id that begins with this.
+    pub dag_id_prefix_pattern: Option<String>,
+    /// With a display name that begins with this.
+    pub dag_display_name_prefix_pattern: Option<String>,
+    /// That are favorites of the caller's, or are not.
+    pub is_favorite: Option<bool>,
+    /// That wait for assets, or do not.
+    pub has_asset_schedule: Option<bool>,
+    /// That wait for an asset with this in its name or URI.
+    pub asset_dependency: Option<String>,
+    /// Whose newest run is in one of these states.
+    #[param(inline)]
+    pub dag_run_state: Vec<RunState>,
     /// With these labels.
     pub tags: Vec<String>,
     /// Whether one of `tags` is enough, as it is unless said otherwise.
@@ -190,6 +204,12 @@ impl Default for DagFilter {
         Self {
             dag_id_pattern: None,
             dag_display_name_pattern: None,
+            dag_id_prefix_pattern: None,
+            dag_display_name_prefix_pattern: None,
+            is_favorite: None,
+            has_asset_schedule: None,
+            asset_dependency: None,
+            dag_run_state: Vec::new(),
             tags: Vec::new(),
             tags_match_mode: TagsMatch::Any,
             owners: Vec::new(),

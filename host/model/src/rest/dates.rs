@@ -1,11 +1,14 @@
-//! The ranges of dates by which lists of runs and of task instances are narrowed.
+//! The ranges of dates and of durations by which lists of runs and of task instances are narrowed.
 
-use serde::Deserialize;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
 use utoipa::IntoParams;
 
 use crate::time::Millis;
 
-/// Ranges of dates. All conditions hold at once; what has no such date is outside of any range.
+/// Ranges of dates and of durations, which are milliseconds here. All conditions hold at once; what has no such date or has
+/// not ended is outside of any range.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
@@ -58,4 +61,28 @@ pub struct Dates {
     /// Ended before this instant.
     #[param(value_type = Option<String>)]
     pub end_date_lt: Option<Millis>,
+    /// Which took this many seconds or more.
+    #[serde(deserialize_with = "milliseconds")]
+    #[param(value_type = Option<f64>)]
+    pub duration_gte: Option<i64>,
+    /// Which took more than this many seconds.
+    #[serde(deserialize_with = "milliseconds")]
+    #[param(value_type = Option<f64>)]
+    pub duration_gt: Option<i64>,
+    /// Which took this many seconds or less.
+    #[serde(deserialize_with = "milliseconds")]
+    #[param(value_type = Option<f64>)]
+    pub duration_lte: Option<i64>,
+    /// Which took less than this many seconds.
+    #[serde(deserialize_with = "milliseconds")]
+    #[param(value_type = Option<f64>)]
+    pub duration_lt: Option<i64>,
+}
+
+/// Reads seconds.
+fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let seconds = Option::<f64>::deserialize(deserializer)?;
+    let whole = |seconds| i64::try_from(Duration::try_from_secs_f64(seconds).ok()?.as_millis()).ok();
+    let read = |seconds| whole(seconds).ok_or_else(|| de::Error::custom("use a number of seconds from 0"));
+    seconds.map(read).transpose()
 }

@@ -58,6 +58,26 @@ pub struct EventLogFilter {
     pub included_events: Vec<String>,
     /// Of none of these kinds.
     pub excluded_events: Vec<String>,
+    /// Of DAGs whose ids match this SQL `LIKE` pattern.
+    pub dag_id_pattern: Option<String>,
+    /// Of DAGs whose ids begin with this.
+    pub dag_id_prefix_pattern: Option<String>,
+    /// Of runs whose ids match this SQL `LIKE` pattern.
+    pub run_id_pattern: Option<String>,
+    /// Of runs whose ids begin with this.
+    pub run_id_prefix_pattern: Option<String>,
+    /// Of tasks whose ids match this SQL `LIKE` pattern.
+    pub task_id_pattern: Option<String>,
+    /// Of tasks whose ids begin with this.
+    pub task_id_prefix_pattern: Option<String>,
+    /// By owners whose names match this SQL `LIKE` pattern.
+    pub owner_pattern: Option<String>,
+    /// By owners whose names begin with this.
+    pub owner_prefix_pattern: Option<String>,
+    /// Of kinds whose names match this SQL `LIKE` pattern.
+    pub event_pattern: Option<String>,
+    /// Of kinds whose names begin with this.
+    pub event_prefix_pattern: Option<String>,
     /// Before this instant.
     #[param(value_type = Option<String>)]
     pub before: Option<Millis>,

@@ -88,10 +88,14 @@ pub struct HitlResponse {
 pub struct HitlFilter {
     /// Of a DAG whose id matches this SQL `LIKE` pattern.
     pub dag_id_pattern: Option<String>,
+    /// Of a DAG whose id begins with this.
+    pub dag_id_prefix_pattern: Option<String>,
     /// Of the task with this id.
     pub task_id: Option<String>,
     /// Of a task whose id matches this SQL `LIKE` pattern.
     pub task_id_pattern: Option<String>,
+    /// Of a task whose id begins with this.
+    pub task_id_prefix_pattern: Option<String>,
     /// With one of these map indices; -1 for a task that is not mapped.
     pub map_index: Vec<i64>,
     /// Of task instances in one of these states; `awaiting_input` for those that can be answered.

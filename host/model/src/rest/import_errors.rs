@@ -1,7 +1,7 @@
 //! `/api/v2/importErrors`
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::time::Millis;
 
@@ -18,4 +18,18 @@ pub struct ImportError {
     pub bundle_name: String,
     /// What is wrong, and with which DAG.
     pub stack_trace: String,
+}
+
+/// Which import errors are asked for. All conditions hold at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct ImportErrorFilter {
+    /// Of this module.
+    pub bundle_name: Option<String>,
+    /// With this file name, which is the module's.
+    pub filename: Option<String>,
+    /// With a file name that matches this SQL `LIKE` pattern.
+    pub filename_pattern: Option<String>,
+    /// With a file name that begins with this.
+    pub filename_prefix_pattern: Option<String>,
 }

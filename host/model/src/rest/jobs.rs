@@ -48,13 +48,25 @@ pub struct JobFilter {
     /// Begun at this instant or later.
     #[param(value_type = Option<String>)]
     pub start_date_gte: Option<Millis>,
+    /// Begun after this instant.
+    #[param(value_type = Option<String>)]
+    pub start_date_gt: Option<Millis>,
     /// Begun at this instant or earlier.
     #[param(value_type = Option<String>)]
     pub start_date_lte: Option<Millis>,
+    /// Begun before this instant.
+    #[param(value_type = Option<String>)]
+    pub start_date_lt: Option<Millis>,
     /// Ended at this instant or later.
     #[param(value_type = Option<String>)]
     pub end_date_gte: Option<Millis>,
+    /// Ended after this instant.
+    #[param(value_type = Option<String>)]
+    pub end_date_gt: Option<Millis>,
     /// Ended at this instant or earlier.
     #[param(value_type = Option<String>)]
     pub end_date_lte: Option<Millis>,
+    /// Ended before this instant.
+    #[param(value_type = Option<String>)]
+    pub end_date_lt: Option<Millis>,
 }

@@ -34,3 +34,17 @@ impl<T> Page<T> {
         Page { entries: self.entries.into_iter().map(entry).collect(), total: self.total }
     }
 }
+
+/// Which names are asked for. Both conditions hold at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Names<'a> {
+    /// Those that match this SQL `LIKE` pattern anywhere, whatever the case of their letters.
+    pub pattern: Option<&'a str>,
+    /// Those that begin with this.
+    pub prefix: Option<&'a str>,
+}
+
+impl Names<'_> {
+    /// All names.
+    pub const ALL: Self = Self { pattern: None, prefix: None };
+}

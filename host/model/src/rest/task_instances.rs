@@ -128,6 +128,14 @@ pub struct TaskInstanceFilter {
     pub dag_id_pattern: Option<String>,
     /// Of a run whose id matches this SQL `LIKE` pattern.
     pub run_id_pattern: Option<String>,
+    /// Of a task whose display name, which is its id, begins with this.
+    pub task_display_name_prefix_pattern: Option<String>,
+    /// Of a DAG whose id begins with this.
+    pub dag_id_prefix_pattern: Option<String>,
+    /// Of a run whose id begins with this.
+    pub run_id_prefix_pattern: Option<String>,
+    /// Of mapped tasks, called by a name that begins with this.
+    pub rendered_map_index_prefix_pattern: Option<String>,
     /// With one of these map indices.
     pub map_index: Vec<i64>,
     /// Of mapped tasks, called by a name that matches this SQL `LIKE` pattern.

@@ -66,7 +66,7 @@ pub struct TenantPatch {
     pub description: Change<String>,
 }
 
-/// How much of its quota a tenant has in use now.
+/// How much of its quota a tenant has in use now, and what its attempts have used since it was created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TenantUsage {
     /// Modules.
@@ -87,4 +87,12 @@ pub struct TenantUsage {
     pub users: u64,
     /// Tokens that are neither expired nor revoked.
     pub tokens: u64,
+    /// Attempts of tasks that workers have reported the end of.
+    pub attempts: u64,
+    /// How long they computed, in milliseconds.
+    pub cpu_ms: u64,
+    /// How long they took, in milliseconds.
+    pub wall_ms: u64,
+    /// The most memory that each held, in MiB, times how long it took, in milliseconds.
+    pub memory_mib_ms: u64,
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::JsonText;
+use super::{Dates, JsonText};
 use crate::ids::{DagId, EntryKey, RunId, TaskId};
 use crate::time::Millis;
 
@@ -46,13 +46,34 @@ pub struct XcomEntry {
 /// Which `XComs` are asked for. All conditions hold at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub struct XcomFilter {
     /// With this key.
     pub xcom_key: Option<String>,
     /// With a key that matches this SQL `LIKE` pattern.
     pub xcom_key_pattern: Option<String>,
+    /// With a key that begins with this.
+    pub xcom_key_prefix_pattern: Option<String>,
+    /// Of DAGs whose display names, which are their ids, match this SQL `LIKE` pattern.
+    pub dag_display_name_pattern: Option<String>,
+    /// Of DAGs whose display names, which are their ids, begin with this.
+    pub dag_display_name_prefix_pattern: Option<String>,
+    /// Of runs whose ids match this SQL `LIKE` pattern.
+    pub run_id_pattern: Option<String>,
+    /// Of runs whose ids begin with this.
+    pub run_id_prefix_pattern: Option<String>,
+    /// Of tasks whose ids match this SQL `LIKE` pattern.
+    pub task_id_pattern: Option<String>,
+    /// Of tasks whose ids begin with this.
+    pub task_id_prefix_pattern: Option<String>,
     /// Of task instances with this map index.
     pub map_index: Option<i64>,
+    /// The same.
+    pub map_index_filter: Option<i64>,
+    /// Of runs with these dates; their parameters are read by themselves.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub dates: Dates,
 }
 
 /// An `XCom` to be stored for a task instance.

@@ -1,14 +1,16 @@
 //! Reads with many optional conditions. Only those that are asked for enter the statement, so that the database can plan
 //! for what there is instead of for everything there might be.
 
+use std::fmt::Write as _;
+
 use flow_model::ids::TenantId;
-use flow_model::rest::{Page, PageRequest};
+use flow_model::rest::{Names, Page, PageRequest};
 use flow_model::time::Millis;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::{Sort, like, order_by};
+use super::{Sort, beginnings, like, order_by};
 use crate::column;
 use crate::error::StoreError;
 use crate::pool::Session;
@@ -102,9 +104,32 @@ impl Selection {
         self
     }
 
-    /// Only rows for which `condition` holds, such as `LOWER(name) LIKE ? ESCAPE '\'`; see [`like`].
-    pub(crate) fn and_like(self, condition: &'static str, pattern: Option<&str>) -> Self {
-        self.and(condition, like(pattern))
+    /// Only rows whose text in `column` matches `pattern`; see [`like`].
+    pub(crate) fn and_like(self, column: &'static str, pattern: Option<&str>) -> Self {
+        self.and_any(&format!("LOWER({column}) LIKE ? ESCAPE '\\'"), pattern.map(like).unwrap_or_default())
+    }
+
+    /// Only rows whose text in `column` begins as wanted; see [`beginnings`].
+    pub(crate) fn and_prefix(self, column: &'static str, prefix: Option<&str>) -> Self {
+        self.and_any(&format!("SUBSTR({column}, 1, LENGTH(?)) = ?"), prefix.map(beginnings).unwrap_or_default())
+    }
+
+    /// Only rows whose name in `column` is one of these.
+    pub(crate) fn and_named(self, column: &'static str, names: Names<'_>) -> Self {
+        self.and_like(column, names.pattern).and_prefix(column, names.prefix)
+    }
+
+    /// Only rows for which `condition` holds with one of the values for its `?`; without any value all rows.
+    fn and_any(mut self, condition: &str, values: Vec<String>) -> Self {
+        let mut either = Vec::with_capacity(values.len());
+        for value in values {
+            self.values.push(value.into());
+            either.push(condition.replace('?', &format!("${}", self.values.len())));
+        }
+        if !either.is_empty() {
+            let _ = write!(self.conditions, " AND ({})", either.join(" OR "));
+        }
+        self
     }
 
     /// The statement that counts the rows.
@@ -222,13 +247,15 @@ mod tests {
             .and("r.state IN (?)", ["queued", "failed"])
             .and("r.run_after >= ?", None::<Millis>)
             .and_if(false, "r.is_paused")
-            .and_like("LOWER(r.run_id) LIKE ?", Some("Man"));
-        let conditions = "WHERE r.tenant = $1 AND r.state IN ($2, $3) AND LOWER(r.run_id) LIKE $4";
+            .and_like("r.run_id", Some("Man"))
+            .and_prefix("r.dag_id", Some("etl|x"));
+        let conditions = "WHERE r.tenant = $1 AND r.state IN ($2, $3) AND (LOWER(r.run_id) LIKE $4 ESCAPE '\\') \
+             AND (SUBSTR(r.dag_id, 1, LENGTH($5)) = $5 OR SUBSTR(r.dag_id, 1, LENGTH($6)) = $6)";
         assert_eq!(selection.counting().0, format!("SELECT COUNT(*) FROM run AS r {conditions}"));
         assert_eq!(
             selection.reading("SELECT c.conf", "ORDER BY r.run").0,
             format!("SELECT c.conf FROM run AS r LEFT JOIN conf AS c ON c.run = r.run {conditions} ORDER BY r.run")
         );
-        assert_eq!(selection.values, ["acme", "queued", "failed", "%man%"].map(Value::from));
+        assert_eq!(selection.values, ["acme", "queued", "failed", "%man%", "etl", "x"].map(Value::from));
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
+use crate::metering::KEEP;
 use crate::pool::Session;
 
 #[derive(Serialize)]
@@ -24,8 +25,9 @@ macro_rules! delete_from {
     };
 }
 
-/// What belongs to a run, in the order in which it goes; the run itself is the last.
-const DELETES: [Batch; 16] = [
+/// What belongs to a run, in the order in which it goes, after what it has used was added up; the run itself is the last.
+const DELETES: [Batch; 17] = [
+    KEEP,
     delete_from!("lane", "run_key"),
     delete_from!("xcom", "run_key"),
     delete_from!("task_state", "run_key"),

@@ -7,7 +7,7 @@ use flow_model::ids::{AliasId, AssetEventId, AssetId, DagId, TenantId};
 use flow_model::rest::assets::{
     Asset, AssetAlias, AssetFilter, DagReference, LastAssetEvent, QueuedEvent, TaskReference,
 };
-use flow_model::rest::{JsonText, Page, PageRequest};
+use flow_model::rest::{JsonText, Names, Page, PageRequest};
 use flow_model::time::Millis;
 use serde::Serialize;
 
@@ -85,8 +85,10 @@ pub async fn list(
 ) -> Result<Page<Asset>, StoreError> {
     let assets = Selection::of(ASSETS, tenant)
         .and_if(filter.only_active, "a.is_active")
-        .and_like("LOWER(a.name) LIKE ? ESCAPE '\\'", filter.name_pattern.as_deref())
-        .and_like("LOWER(a.uri) LIKE ? ESCAPE '\\'", filter.uri_pattern.as_deref())
+        .and_like("a.name", filter.name_pattern.as_deref())
+        .and_like("a.uri", filter.uri_pattern.as_deref())
+        .and_prefix("a.name", filter.name_prefix_pattern.as_deref())
+        .and_prefix("a.uri", filter.uri_prefix_pattern.as_deref())
         .and(
             "EXISTS (SELECT 1 FROM asset_reference AS x WHERE x.tenant = a.tenant AND (x.target = a.name \
              OR x.target = a.uri) AND x.dag_id IN (?))",
@@ -206,15 +208,15 @@ const ALIASES: Source = Source { from: "FROM asset_alias AS l", beside: "", whos
 const SELECT_ALIAS: &str = "SELECT l.id, l.name, l.alias_group";
 const ALIAS_ORDER: Order = Order { sorts: &[by("id", "l.id"), by("name", "l.name")], tie: "l.id" };
 
-/// The aliases whose names match `pattern`.
+/// The aliases whose names are among `names`.
 pub async fn aliases(
     db: &mut Session,
     tenant: &TenantId,
-    pattern: Option<&str>,
+    names: Names<'_>,
     page: &PageRequest,
 ) -> Result<Page<AssetAlias>, StoreError> {
     Selection::of(ALIASES, tenant)
-        .and_like("LOWER(l.name) LIKE ? ESCAPE '\\'", pattern)
+        .and_named("l.name", names)
         .page::<AliasColumns, _>(db, SELECT_ALIAS, ALIAS_ORDER, page)
         .await
 }

@@ -79,6 +79,27 @@ pub(super) fn seconds_between(start: Option<i64>, end: Option<i64>) -> Option<f6
     Some((end? - start?) as f64 / 1_000.0)
 }
 
+/// Only rows that began and ended, and took as long, as these ranges say.
+macro_rules! within {
+    ($rows:expr, $dates:expr, $table:literal) => {
+        $rows
+            .and(concat!($table, ".start_date >= ?"), $dates.start_date_gte)
+            .and(concat!($table, ".start_date > ?"), $dates.start_date_gt)
+            .and(concat!($table, ".start_date <= ?"), $dates.start_date_lte)
+            .and(concat!($table, ".start_date < ?"), $dates.start_date_lt)
+            .and(concat!($table, ".end_date >= ?"), $dates.end_date_gte)
+            .and(concat!($table, ".end_date > ?"), $dates.end_date_gt)
+            .and(concat!($table, ".end_date <= ?"), $dates.end_date_lte)
+            .and(concat!($table, ".end_date < ?"), $dates.end_date_lt)
+            .and(concat!("(", $table, ".end_date - ", $table, ".start_date) >= ?"), $dates.duration_gte)
+            .and(concat!("(", $table, ".end_date - ", $table, ".start_date) > ?"), $dates.duration_gt)
+            .and(concat!("(", $table, ".end_date - ", $table, ".start_date) <= ?"), $dates.duration_lte)
+            .and(concat!("(", $table, ".end_date - ", $table, ".start_date) < ?"), $dates.duration_lt)
+    };
+}
+
+pub(super) use within;
+
 macro_rules! columns {
     ($conf:literal) => {
         with_version!(concat!(
@@ -134,23 +155,22 @@ pub async fn list(
         .and("r.dag_id IN (?)", filter.dag_ids.iter().map(DagId::as_str))
         .and("r.run_id IN (?)", filter.run_ids.iter().map(RunId::as_str))
         .and("r.run_type IN (?)", filter.run_type.iter().map(|kind| kind.as_str()))
-        .and_like("LOWER(r.run_id) LIKE ? ESCAPE '\\'", filter.run_id_pattern.as_deref())
-        .and_like("LOWER(r.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())
-        .and_like("LOWER(r.triggering_user) LIKE ? ESCAPE '\\'", filter.triggering_user_name_pattern.as_deref())
+        .and_like("r.run_id", filter.run_id_pattern.as_deref())
+        .and_like("r.dag_id", filter.dag_id_pattern.as_deref())
+        .and_like("r.triggering_user", filter.triggering_user_name_pattern.as_deref())
+        .and_prefix("r.run_id", filter.run_id_prefix_pattern.as_deref())
+        .and_prefix("r.dag_id", filter.dag_id_prefix_pattern.as_deref())
+        .and_prefix("r.triggering_user", filter.triggering_user_name_prefix_pattern.as_deref())
+        .and_like("r.partition_key", filter.partition_key_pattern.as_deref())
+        .and_prefix("r.partition_key", filter.partition_key_prefix_pattern.as_deref())
+        .and(OF_MODULE_VERSION, filter.bundle_version.as_deref())
         .and(OF_VERSIONS, filter.dag_version.iter().copied());
-    let dates = &filter.dates;
-    due(runs, dates)
-        .and("r.start_date >= ?", dates.start_date_gte)
-        .and("r.start_date > ?", dates.start_date_gt)
-        .and("r.start_date <= ?", dates.start_date_lte)
-        .and("r.start_date < ?", dates.start_date_lt)
-        .and("r.end_date >= ?", dates.end_date_gte)
-        .and("r.end_date > ?", dates.end_date_gt)
-        .and("r.end_date <= ?", dates.end_date_lte)
-        .and("r.end_date < ?", dates.end_date_lt)
-        .page::<Columns, _>(db, MANY, ORDER, page)
-        .await
+    dated(runs, &filter.dates).page::<Columns, _>(db, MANY, ORDER, page).await
 }
+
+/// Only runs of DAGs that came with this version of their module.
+const OF_MODULE_VERSION: &str = "r.version IN (SELECT n.id FROM dag_version AS n WHERE n.tenant = $1 \
+     AND CAST(n.module_version AS TEXT) = ?)";
 
 /// Only runs of DAG versions with these numbers. The tenant is every selection's first value.
 pub(super) const OF_VERSIONS: &str =
@@ -160,6 +180,11 @@ pub(super) const OF_VERSIONS: &str =
 pub(super) fn in_scope(runs: Selection, scope: &Scope) -> Selection {
     runs.and("r.dag_id = ?", scope.dag.as_ref().map(DagId::as_str))
         .and("r.run_id = ?", scope.run.as_ref().map(RunId::as_str))
+}
+
+/// Only rows of `dag_run AS r` in these ranges.
+pub(super) fn dated(runs: Selection, dates: &Dates) -> Selection {
+    within!(due(runs, dates), dates, "r")
 }
 
 /// Only runs that are due, and stand for, what these ranges say.

@@ -3,14 +3,14 @@
 use flow_model::graph::MAX_TASKS;
 use flow_model::ids::{DagId, TenantId};
 use flow_model::rest::dags::{Dag, DagFilter, DagTag, TagsMatch};
-use flow_model::rest::{Page, PageRequest};
+use flow_model::rest::{Names, Page, PageRequest};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::listing::{Order, Selection, Source, by, by_nullable};
+use crate::listing::{Order, Selection, Source, anywhere, by, by_nullable};
 use crate::pool::Session;
 
 #[derive(sqlx::FromRow)]
@@ -112,26 +112,45 @@ const ORDER: Order = Order {
 const OWNED: Batch = elements!("EXISTS (SELECT 1 FROM ", "d.owners", " WHERE element.value IN (?))");
 const TAGGED: Batch = elements!("EXISTS (SELECT 1 FROM ", "d.tags", " WHERE element.value IN (?))");
 
-/// The DAGs that match `filter`, by id unless the page says otherwise.
+/// Those whose favorite a DAG is.
+const FAVORITES: &str = "EXISTS (SELECT 1 FROM dag_favorite AS f WHERE f.tenant = d.tenant AND f.dag_id = d.dag_id \
+     AND f.subject = ?)";
+const NO_FAVORITES: &str = "NOT EXISTS (SELECT 1 FROM dag_favorite AS f WHERE f.tenant = d.tenant \
+     AND f.dag_id = d.dag_id AND f.subject = ?)";
+const BY_ASSETS: &str = "EXISTS (SELECT 1 FROM asset_reference AS x WHERE x.tenant = d.tenant AND x.dag_id = d.dag_id \
+     AND x.kind IN ('schedule_name', 'schedule_uri', 'schedule_alias'))";
+const NOT_BY_ASSETS: &str = "NOT EXISTS (SELECT 1 FROM asset_reference AS x WHERE x.tenant = d.tenant \
+     AND x.dag_id = d.dag_id AND x.kind IN ('schedule_name', 'schedule_uri', 'schedule_alias'))";
+const BY_ASSET: &str = "EXISTS (SELECT 1 FROM asset_reference AS x JOIN asset AS a ON a.tenant = x.tenant \
+     AND ((x.kind = 'schedule_name' AND a.name = x.target) OR (x.kind = 'schedule_uri' AND a.uri = x.target)) \
+     WHERE x.tenant = d.tenant AND x.dag_id = d.dag_id \
+     AND (LOWER(a.name) LIKE ? ESCAPE '\\' OR LOWER(a.uri) LIKE ? ESCAPE '\\'))";
+
+/// The DAGs that match `filter`, by id unless the page says otherwise. Favorites are those of `caller`.
 pub async fn list(
     db: &mut Session,
     tenant: &TenantId,
-    filter: &DagFilter,
+    (filter, caller): (&DagFilter, &str),
     page: &PageRequest,
 ) -> Result<Page<Dag>, StoreError> {
     let (owned, tagged) = (db.text(OWNED), db.text(TAGGED));
     let mut dags = Selection::of(DAGS, tenant)
-        .and_like("LOWER(d.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())
-        .and_like(
-            "LOWER(COALESCE(d.display_name, d.dag_id)) LIKE ? ESCAPE '\\'",
-            filter.dag_display_name_pattern.as_deref(),
-        )
+        .and_like("d.dag_id", filter.dag_id_pattern.as_deref())
+        .and_prefix("d.dag_id", filter.dag_id_prefix_pattern.as_deref())
+        .and_like("COALESCE(d.display_name, d.dag_id)", filter.dag_display_name_pattern.as_deref())
+        .and_prefix("COALESCE(d.display_name, d.dag_id)", filter.dag_display_name_prefix_pattern.as_deref())
+        .and(FAVORITES, (filter.is_favorite == Some(true)).then_some(caller))
+        .and(NO_FAVORITES, (filter.is_favorite == Some(false)).then_some(caller))
+        .and_if(filter.has_asset_schedule == Some(true), BY_ASSETS)
+        .and_if(filter.has_asset_schedule == Some(false), NOT_BY_ASSETS)
+        .and(BY_ASSET, filter.asset_dependency.as_deref().map(anywhere))
         .and(owned, &filter.owners)
         .and_if(filter.exclude_stale, "NOT d.is_stale")
         .and("d.is_paused = ?", filter.paused)
         .and_if(filter.has_import_errors == Some(true), "e.id IS NOT NULL")
         .and_if(filter.has_import_errors == Some(false), "e.id IS NULL")
         .and(concat!(newest_run!("r.state"), " = ?"), filter.last_dag_run_state.map(RunState::as_str))
+        .and(concat!(newest_run!("r.state"), " IN (?)"), filter.dag_run_state.iter().map(|state| state.as_str()))
         .and("d.module = ?", filter.bundle_name.as_deref())
         .and("CAST(v.module_version AS TEXT) = ?", filter.bundle_version.as_deref());
     dags = match filter.tags_match_mode {
@@ -167,15 +186,15 @@ impl TryFrom<TagColumns> for String {
     }
 }
 
-/// The labels of the tenant's DAGs that match `pattern`, each once, in ascending order unless the page says otherwise.
+/// The labels of the tenant's DAGs among `names`, each once, in ascending order unless the page says otherwise.
 pub async fn tags(
     db: &mut Session,
     tenant: &TenantId,
-    pattern: Option<&str>,
+    names: Names<'_>,
     page: &PageRequest,
 ) -> Result<Page<String>, StoreError> {
     Selection::of(Source { from: db.text(TAGS), beside: "", whose: "true" }, tenant)
-        .and_like("LOWER(tag.name) LIKE ? ESCAPE '\\'", pattern)
+        .and_named("tag.name", names)
         .page::<TagColumns, _>(db, "SELECT tag.name", TAG_ORDER, page)
         .await
 }

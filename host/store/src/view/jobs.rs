@@ -71,9 +71,13 @@ pub async fn list(
         .and("j.kind = ?", filter.job_type.as_deref())
         .and("j.hostname = ?", filter.hostname.as_deref())
         .and("j.start_date >= ?", filter.start_date_gte)
+        .and("j.start_date > ?", filter.start_date_gt)
         .and("j.start_date <= ?", filter.start_date_lte)
+        .and("j.start_date < ?", filter.start_date_lt)
         .and("j.end_date >= ?", filter.end_date_gte)
+        .and("j.end_date > ?", filter.end_date_gt)
         .and("j.end_date <= ?", filter.end_date_lte)
+        .and("j.end_date < ?", filter.end_date_lt)
         .page::<Columns, _>(db, SELECT, ORDER, page)
         .await
 }

@@ -6,7 +6,7 @@ use flow_model::rest::{Page, PageRequest, Scope};
 use flow_model::time::Millis;
 use serde_json::Map;
 
-use super::dag_runs::{OF_VERSIONS, due, in_scope};
+use super::dag_runs::{OF_VERSIONS, due, in_scope, within};
 use super::dag_versions::with_version;
 use super::task_tries::{TryColumns, with_try};
 use crate::column;
@@ -77,6 +77,9 @@ const ORDER: Order = Order {
     tie: "r.run_key, p.task_index, p.map_index",
 };
 
+/// How a mapped instance is called.
+const CALLED: &str = "COALESCE(p.map_label, CAST(p.map_index AS TEXT))";
+
 /// The task instances in `scope` that match `filter`, in the order of their runs and DAGs unless the page says otherwise.
 pub async fn list(
     db: &mut Session,
@@ -85,6 +88,7 @@ pub async fn list(
     filter: &TaskInstanceFilter,
     page: &PageRequest,
 ) -> Result<Page<TaskInstance>, StoreError> {
+    let by_name = filter.rendered_map_index_pattern.is_some() || filter.rendered_map_index_prefix_pattern.is_some();
     let tasks = in_scope(Selection::of(TASKS, tenant), scope)
         .and("p.task_id = ?", scope.task.as_ref().map(TaskId::as_str))
         .and("p.state IN (?)", filter.state.iter().map(|state| state.as_str()))
@@ -92,29 +96,20 @@ pub async fn list(
         .and("r.dag_id IN (?)", filter.dag_ids.iter().map(DagId::as_str))
         .and("r.run_id IN (?)", filter.run_ids.iter().map(RunId::as_str))
         .and("p.task_id IN (?)", filter.task_ids.iter().map(TaskId::as_str))
-        .and_like("LOWER(p.task_id) LIKE ? ESCAPE '\\'", filter.task_display_name_pattern.as_deref())
-        .and_like("LOWER(r.dag_id) LIKE ? ESCAPE '\\'", filter.dag_id_pattern.as_deref())
-        .and_like("LOWER(r.run_id) LIKE ? ESCAPE '\\'", filter.run_id_pattern.as_deref())
+        .and_like("p.task_id", filter.task_display_name_pattern.as_deref())
+        .and_like("r.dag_id", filter.dag_id_pattern.as_deref())
+        .and_like("r.run_id", filter.run_id_pattern.as_deref())
+        .and_prefix("p.task_id", filter.task_display_name_prefix_pattern.as_deref())
+        .and_prefix("r.dag_id", filter.dag_id_prefix_pattern.as_deref())
+        .and_prefix("r.run_id", filter.run_id_prefix_pattern.as_deref())
         .and("p.map_index IN (?)", filter.map_index.iter().copied())
         .and_if(filter.is_mapped, "p.map_index >= 0")
-        .and_like(
-            "LOWER(COALESCE(p.map_label, CAST(p.map_index AS TEXT))) LIKE ? ESCAPE '\\' AND p.map_index >= 0",
-            filter.rendered_map_index_pattern.as_deref(),
-        )
+        .and_like(CALLED, filter.rendered_map_index_pattern.as_deref())
+        .and_prefix(CALLED, filter.rendered_map_index_prefix_pattern.as_deref())
+        .and_if(by_name, "p.map_index >= 0")
         .and("p.try_number IN (?)", filter.try_number.iter().copied())
         .and(OF_VERSIONS, filter.version_number.iter().copied());
-    let dates = &filter.dates;
-    due(tasks, dates)
-        .and("p.start_date >= ?", dates.start_date_gte)
-        .and("p.start_date > ?", dates.start_date_gt)
-        .and("p.start_date <= ?", dates.start_date_lte)
-        .and("p.start_date < ?", dates.start_date_lt)
-        .and("p.end_date >= ?", dates.end_date_gte)
-        .and("p.end_date > ?", dates.end_date_gt)
-        .and("p.end_date <= ?", dates.end_date_lte)
-        .and("p.end_date < ?", dates.end_date_lt)
-        .page::<Columns, _>(db, SELECT, ORDER, page)
-        .await
+    within!(due(tasks, &filter.dates), &filter.dates, "p").page::<Columns, _>(db, SELECT, ORDER, page).await
 }
 
 /// One task instance.

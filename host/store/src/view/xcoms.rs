@@ -5,7 +5,7 @@ use flow_model::rest::xcoms::{Xcom, XcomEntry, XcomFilter};
 use flow_model::rest::{Page, PageRequest, Scope};
 use flow_model::time::Millis;
 
-use super::dag_runs::{in_scope, json_text};
+use super::dag_runs::{dated, in_scope, json_text};
 use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
@@ -97,13 +97,20 @@ pub async fn list(
     filter: &XcomFilter,
     page: &PageRequest,
 ) -> Result<Page<Xcom>, StoreError> {
-    in_scope(Selection::of(XCOMS, tenant), scope)
+    let xcoms = in_scope(Selection::of(XCOMS, tenant), scope)
         .and("t.task_id = ?", scope.task.as_ref().map(TaskId::as_str))
         .and("x.key = ?", filter.xcom_key.as_deref())
-        .and_like("LOWER(x.key) LIKE ? ESCAPE '\\'", filter.xcom_key_pattern.as_deref())
+        .and_like("x.key", filter.xcom_key_pattern.as_deref())
+        .and_prefix("x.key", filter.xcom_key_prefix_pattern.as_deref())
+        .and_like("r.dag_id", filter.dag_display_name_pattern.as_deref())
+        .and_prefix("r.dag_id", filter.dag_display_name_prefix_pattern.as_deref())
+        .and_like("r.run_id", filter.run_id_pattern.as_deref())
+        .and_prefix("r.run_id", filter.run_id_prefix_pattern.as_deref())
+        .and_like("t.task_id", filter.task_id_pattern.as_deref())
+        .and_prefix("t.task_id", filter.task_id_prefix_pattern.as_deref())
         .and("x.map_index = ?", filter.map_index)
-        .page::<Columns, _>(db, MANY, ORDER, page)
-        .await
+        .and("x.map_index = ?", filter.map_index_filter);
+    dated(xcoms, &filter.dates).page::<Columns, _>(db, MANY, ORDER, page).await
 }
 
 /// One `XCom` with its value.

@@ -3,7 +3,7 @@
 use flow_model::admission::{Limit, LimitKey, Rank, Standings};
 use flow_model::graph::TaskIndex;
 use flow_model::ids::PoolName;
-use flow_model::rest::PageRequest;
+use flow_model::rest::{Names, PageRequest};
 use flow_model::run::RunType;
 use flow_model::state::{Phase, TaskStatus};
 use flow_model::time::Millis;
@@ -76,7 +76,7 @@ on_both! {
         let named = slot_pool::named(&mut tx, &acme, [&row.name, &pool("none")]).await.expect("a look");
         assert_eq!(named, std::slice::from_ref(&row));
         let page = PageRequest { order_by: vec!["-slots".to_owned()], ..PageRequest::default() };
-        let listed = slot_pool::list(&mut tx, &acme, None, &page).await.expect("a list");
+        let listed = slot_pool::list(&mut tx, &acme, Names::ALL, &page).await.expect("a list");
         let names: Vec<&str> = listed.entries.iter().map(|pool| pool.name.as_str()).collect();
         assert_eq!((names, listed.total), (vec!["db", "default_pool"], 2));
         assert_eq!(slot_pool::count(&mut tx, &acme).await.expect("a count"), 2);

@@ -3,8 +3,8 @@
 use flow_broker::ServiceError;
 use flow_model::call::{Call, CallError, Reply};
 use flow_model::port::Broker;
-use flow_model::rest::PageRequest;
 use flow_model::rest::dag_runs::TriggerDagRun;
+use flow_model::rest::{Names, PageRequest};
 use flow_model::run::RunType;
 use flow_model::work::{AttemptEnd, ErrorClass, Failure};
 use flow_test_support::on_both;
@@ -89,7 +89,7 @@ on_both! {
         let mut played = house.play().await;
         played.sort();
         assert_eq!(played, ["c", "d"], "the alias and the asset are both updated");
-        let aliases = house.broker.asset_aliases(&house.ada.tenant, None, &PageRequest::default()).await.expect("a list");
+        let aliases = house.broker.asset_aliases(&house.ada.tenant, Names::ALL, &PageRequest::default()).await.expect("a list");
         assert_eq!(aliases.entries.iter().map(|alias| alias.name.as_str()).collect::<Vec<_>>(), ["found"]);
         let asset = house.broker.asset(&house.ada.tenant, house.asset("s3://new").await).await.expect("an asset");
         assert_eq!(asset.aliases, aliases.entries);
@@ -108,7 +108,7 @@ on_both! {
         assert_eq!(orders.scheduled_dags[0].dag_id.as_str(), "c");
         let raw = assets.iter().find(|asset| asset.name.as_str() == "raw").expect("it declares itself");
         assert_eq!((raw.uri.as_str(), raw.consuming_tasks.len()), ("raw", 1));
-        let details = house.broker.dag_details(&house.ada.tenant, &dag("c")).await.expect("a DAG");
+        let details = house.broker.dag_details(&house.ada, &dag("c")).await.expect("a DAG");
         let expected = json!({"asset": {"name": "orders", "uri": "s3://lake/orders", "group": "asset"}});
         assert_eq!(details.asset_expression, Some(expected));
         house.accept(&house.ada, "m", &json!([producer("o", &["side"])])).await;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use flow_broker::ServiceError;
+use flow_broker::{Actor, ServiceError};
 use flow_model::ids::DagId;
-use flow_model::rest::PageRequest;
 use flow_model::rest::dag_versions::DagVersionFilter;
 use flow_model::rest::dags::{DagFilter, TagsMatch};
 use flow_model::rest::health::HealthStatus;
 use flow_model::rest::jobs::JobFilter;
 use flow_model::rest::tasks::TimeDelta;
+use flow_model::rest::{Names, PageRequest};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 use flow_store::dag;
@@ -27,6 +27,12 @@ fn every_filter() -> DagFilter {
     DagFilter {
         dag_id_pattern: Some("x".to_owned()),
         dag_display_name_pattern: Some("x".to_owned()),
+        dag_id_prefix_pattern: Some("x".to_owned()),
+        dag_display_name_prefix_pattern: Some("x".to_owned()),
+        is_favorite: Some(true),
+        has_asset_schedule: Some(false),
+        asset_dependency: Some("x".to_owned()),
+        dag_run_state: vec![RunState::Failed, RunState::Queued],
         tags: vec!["x".to_owned(), "y".to_owned()],
         tags_match_mode: TagsMatch::All,
         owners: vec!["x".to_owned()],
@@ -57,7 +63,7 @@ on_both! {
         stage.play_all(|_| returns("1")).await;
 
         let found = async |filter: DagFilter| {
-            let page = stage.local.dags(&stage.tenant, &filter, &all()).await.expect("a page");
+            let page = stage.local.dags(&stage.admin(), &filter, &all()).await.expect("a page");
             assert_eq!(page.total, page.entries.len() as u64);
             names(&page, |dag| &dag.dag_id)
         };
@@ -66,6 +72,12 @@ on_both! {
         assert_eq!(found(none()).await, ["etl_daily", "report"]);
         assert_eq!(found(DagFilter { exclude_stale: false, ..none() }).await, ["etl_daily", "report", "stale"]);
         assert_eq!(found(DagFilter { dag_id_pattern: Some("DAIL".into()), ..none() }).await, ["etl_daily"]);
+        assert_eq!(found(DagFilter { dag_id_prefix_pattern: Some("x|et".into()), ..none() }).await, ["etl_daily"]);
+        assert_eq!(found(DagFilter { dag_id_prefix_pattern: Some("ET".into()), ..none() }).await, [""; 0]);
+        assert_eq!(found(DagFilter { dag_id_pattern: Some("nothing|REP".into()), ..none() }).await, ["report"]);
+        assert_eq!(found(DagFilter { dag_run_state: vec![RunState::Success], ..none() }).await, ["etl_daily"]);
+        assert_eq!(found(DagFilter { has_asset_schedule: Some(true), ..none() }).await, [""; 0]);
+        assert_eq!(found(DagFilter { has_asset_schedule: Some(false), ..none() }).await, ["etl_daily", "report"]);
         assert_eq!(found(DagFilter { paused: Some(true), ..none() }).await, ["report"]);
         assert_eq!(found(DagFilter { tags: tags(&["eu", "say \"hi\", [you]"]), ..none() }).await, ["etl_daily", "report"]);
         assert_eq!(found(DagFilter { tags: tags(&["hi"]), ..none() }).await, [""; 0]);
@@ -84,13 +96,13 @@ on_both! {
         }
         let filter = DagFilter::default();
         let second = PageRequest { limit: 1, offset: 1, order_by: vec!["-dag_id".to_owned()] };
-        let page = stage.local.dags(&stage.tenant, &filter, &second).await.expect("a page");
+        let page = stage.local.dags(&stage.admin(), &filter, &second).await.expect("a page");
         assert_eq!((names(&page, |dag| &dag.dag_id), page.total), (vec!["b".to_owned()], 3));
         let orders = ["dag_id", "dag_display_name", "next_dagrun", "next_dagrun_run_after", "last_run_state"];
         for order in orders.into_iter().chain(["last_run_start_date"]) {
-            stage.local.dags(&stage.tenant, &filter, &by(&[order])).await.expect(order);
+            stage.local.dags(&stage.admin(), &filter, &by(&[order])).await.expect(order);
         }
-        let refused = stage.local.dags(&stage.tenant, &filter, &by(&["owner; --"])).await;
+        let refused = stage.local.dags(&stage.admin(), &filter, &by(&["owner; --"])).await;
         assert!(matches!(refused, Err(ServiceError::Invalid { .. })), "{refused:?}");
     }
 
@@ -98,22 +110,23 @@ on_both! {
         let stage = Stage::open(db).await;
         let dag = know_one(&stage, "a").await;
         let rival = stage.db.tenant("rival", stage.clock.now()).await;
-        assert_eq!(stage.local.dags(&rival, &DagFilter::default(), &all()).await.expect("a page").total, 0);
+        let eve = Actor { tenant: rival.clone(), ..stage.admin() };
+        assert_eq!(stage.local.dags(&eve, &DagFilter::default(), &all()).await.expect("a page").total, 0);
         assert!(is_not_found(&stage.local.dag(&rival, &dag).await));
-        assert!(is_not_found(&stage.local.dag_details(&rival, &dag).await));
+        assert!(is_not_found(&stage.local.dag_details(&eve, &dag).await));
         assert!(is_not_found(&stage.local.tasks(&rival, &dag, None).await));
         assert!(is_not_found(&stage.local.dag_versions(&rival, Some(&dag), &DagVersionFilter::default(), &all()).await));
         assert!(is_not_found(&stage.local.dag_version(&rival, &dag, 1).await));
-        assert_eq!(stage.local.dag_tags(&rival, None, &all()).await.expect("a page").total, 0);
+        assert_eq!(stage.local.dag_tags(&rival, Names::ALL, &all()).await.expect("a page").total, 0);
     }
 
     async fn labels_are_listed_once(db: TestStore) {
         let stage = Stage::open(db).await;
         stage.know(tagged("a", &["sales", "eu"])).await;
         stage.know(tagged("b", &["sales"])).await;
-        let page = stage.local.dag_tags(&stage.tenant, None, &all()).await.expect("a page");
+        let page = stage.local.dag_tags(&stage.tenant, Names::ALL, &all()).await.expect("a page");
         assert_eq!((page.entries, page.total), (vec!["eu".to_owned(), "sales".to_owned()], 2));
-        let page = stage.local.dag_tags(&stage.tenant, Some("SAL"), &by(&["-name"])).await.expect("a page");
+        let page = stage.local.dag_tags(&stage.tenant, Names { pattern: Some("SAL"), prefix: Some("sa") }, &by(&["-name"])).await.expect("a page");
         assert_eq!(page.entries, ["sales"]);
     }
 
@@ -124,7 +137,7 @@ on_both! {
             "schedule": {"cron": {"expression": "0 4 * * *", "timezone": "Europe/Amsterdam"}},
             "tasks": [{"task_id": "a", "function": "f"}],
         }))).await;
-        let details = stage.local.dag_details(&stage.tenant, &dag).await.expect("the DAG");
+        let details = stage.local.dag_details(&stage.admin(), &dag).await.expect("the DAG");
         assert_eq!(details.dag, stage.local.dag(&stage.tenant, &dag).await.expect("the DAG"));
         assert_eq!(details.dag.description.as_deref(), Some("moves"));
         assert_eq!(details.dag.tags[0].name, "eu");
@@ -196,11 +209,12 @@ on_both! {
             hostname: Some("stage".to_owned()),
             start_date_gte: Some(Millis(0)),
             start_date_lte: Some(stage.clock.now()),
-            end_date_gte: None,
-            end_date_lte: None,
+            start_date_gt: Some(Millis(0)),
+            start_date_lt: Some(stage.clock.now()),
+            ..JobFilter::default()
         };
         assert_eq!(jobs(every.clone()).await, ["WorkerJob"]);
-        let ended = JobFilter { end_date_gte: Some(Millis(0)), end_date_lte: Some(Millis(0)), ..every };
+        let ended = JobFilter { end_date_gte: Some(Millis(0)), end_date_lt: Some(Millis(0)), ..every };
         assert_eq!(jobs(ended).await, [""; 0]);
         for order in ["id", "state", "hostname", "start_date", "latest_heartbeat", "-end_date"] {
             stage.local.jobs(&JobFilter::default(), &by(&[order])).await.expect(order);

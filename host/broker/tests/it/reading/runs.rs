@@ -40,6 +40,10 @@ fn around(at: Millis) -> Dates {
         end_date_gt: before,
         end_date_lte: Some(at),
         end_date_lt: after,
+        duration_gte: Some(0),
+        duration_gt: Some(-1),
+        duration_lte: Some(0),
+        duration_lt: Some(1),
     }
 }
 
@@ -73,6 +77,17 @@ on_both! {
         assert_eq!(found(&every, DagRunFilter { dates: around(begin), ..none() }).await, ["first"]);
         let not_yet = Dates { end_date_gte: Some(Millis(begin.0 + 1)), ..Dates::default() };
         assert_eq!(found(&every, DagRunFilter { dates: not_yet, ..none() }).await, [""; 0], "what has not ended has no end");
+        let some = |text: &str| Some(text.to_owned());
+        for (wanted, filter) in [
+            ("third", DagRunFilter { run_id_prefix_pattern: some("th"), ..none() }),
+            ("third", DagRunFilter { dag_id_prefix_pattern: some("x|other"), ..none() }),
+            ("", DagRunFilter { triggering_user_name_prefix_pattern: some("Ada"), ..none() }),
+            ("", DagRunFilter { partition_key_pattern: some("p"), ..none() }),
+            ("", DagRunFilter { partition_key_prefix_pattern: some("p"), ..none() }),
+            ("", DagRunFilter { bundle_version: some("2"), ..none() }),
+        ] {
+            assert_eq!(found(&every, filter).await.join(""), wanted);
+        }
         let by_ada = DagRunFilter { triggering_user_name_pattern: Some("ad_".into()), dag_version: vec![1, 2], ..none() };
         assert_eq!(found(&every, by_ada).await.len(), 3);
     }

@@ -40,6 +40,8 @@ fn ever() -> Dates {
         end_date_gt: first,
         end_date_lte: last,
         end_date_lt: last,
+        duration_gte: Some(0),
+        duration_lt: Some(1_000),
         ..Dates::default()
     }
 }
@@ -80,6 +82,9 @@ on_both! {
             task_display_name_pattern: Some("Z".to_owned()),
             dag_id_pattern: Some("t".to_owned()),
             run_id_pattern: Some("manual".to_owned()),
+            task_display_name_prefix_pattern: Some("z".to_owned()),
+            dag_id_prefix_pattern: Some("et".to_owned()),
+            run_id_prefix_pattern: Some("manual".to_owned()),
             map_index: vec![-1, 0],
             try_number: vec![1, 2],
             version_number: vec![1],
@@ -87,6 +92,12 @@ on_both! {
             ..none()
         };
         assert_eq!(found(&every, wide).await, ["z"]);
+        let labelled = TaskInstanceFilter {
+            rendered_map_index_pattern: Some("x".to_owned()),
+            rendered_map_index_prefix_pattern: Some("x".to_owned()),
+            ..none()
+        };
+        assert_eq!(found(&every, labelled).await, [""; 0]);
         let orders = ["id", "dag_id", "run_id", "dag_run_id", "map_index", "try_number", "run_after", "logical_date"];
         for order in orders.into_iter().chain(["queued_when", "start_date", "end_date", "-duration", "state"]) {
             stage.local.task_instances(&stage.tenant, &every, &none(), &by(&[order])).await.expect(order);
@@ -136,8 +147,19 @@ on_both! {
         let filter = XcomFilter {
             xcom_key: Some("return_value".to_owned()),
             xcom_key_pattern: Some("RETURN".to_owned()),
+            xcom_key_prefix_pattern: Some("x|ret".to_owned()),
+            dag_display_name_pattern: Some("ETL".to_owned()),
+            dag_display_name_prefix_pattern: Some("etl".to_owned()),
+            run_id_pattern: Some("manual".to_owned()),
+            run_id_prefix_pattern: Some("manual".to_owned()),
+            task_id_pattern: Some("A".to_owned()),
+            task_id_prefix_pattern: Some("a".to_owned()),
             map_index: Some(-1),
+            map_index_filter: Some(-1),
+            dates: ever(),
         };
+        let other = XcomFilter { task_id_prefix_pattern: Some("A".to_owned()), ..filter.clone() };
+        assert_eq!(stage.local.xcom_entries(&stage.tenant, &scope, &other, &all()).await.expect("a page").total, 0);
         for scope in [&scope, &Scope::default()] {
             let page = stage.local.xcom_entries(&stage.tenant, scope, &filter, &by(&["-timestamp"])).await.expect("a page");
             assert_eq!((page.entries, page.total), (vec![entry.xcom.clone()], 1));
