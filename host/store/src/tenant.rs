@@ -181,6 +181,12 @@ pub async fn delete(db: &mut Session, tenant: &TenantId) -> Result<bool, StoreEr
     Ok(rows == 1)
 }
 
+/// How many tenants there are.
+pub async fn count(db: &mut Session) -> Result<u64, StoreError> {
+    let total: i64 = on!(db, c => sqlx::query_scalar("SELECT COUNT(*) FROM tenant").fetch_one(&mut *c).await?);
+    column::count("tenant", total)
+}
+
 #[cfg(test)]
 mod tests {
     use super::EMPTIED;
@@ -205,10 +211,4 @@ mod tests {
             assert!(emptied || cascades > 0, "{table} keeps rows of a deleted tenant");
         }
     }
-}
-
-/// How many tenants there are.
-pub async fn count(db: &mut Session) -> Result<u64, StoreError> {
-    let total: i64 = on!(db, c => sqlx::query_scalar("SELECT COUNT(*) FROM tenant").fetch_one(&mut *c).await?);
-    column::count("tenant", total)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use flow_model::admission::Standing;
 use flow_model::advance::{Changes, Instance, Node, RunFacts, Step};
 use flow_model::fairness;
-use flow_model::ids::{AttemptId, DagId, RunKey, TenantId};
+use flow_model::ids::{AttemptId, DagId, RunKey, TaskId, TenantId};
 use flow_model::rest::state_events::StateEvent;
 use flow_model::state::{Phase, QueueEffect, RunState, past_try};
 use flow_model::time::Millis;
@@ -178,12 +178,7 @@ impl<'h> Plan<'h> {
             let task = TaskKey::of(key, step.at);
             let row = new.get_mut(&step.at).or_else(|| self.rows.get_mut(&task));
             let Some(row) = row else { continue };
-            let past = past_try(step.from, step.to).map(|state| {
-                let mut past = row.clone();
-                past.node.status.try_number = step.to.try_number;
-                past.end_date = Some(past.end_date.unwrap_or(self.now));
-                PastTry { tenant: tenant.clone(), task: past, state }
-            });
+            let past = past(tenant, row, step, self.now);
             record::keep(row, step, graph, self.now);
             let row = row.clone();
             if !changes.marked.contains(&step.at) {
@@ -212,29 +207,14 @@ impl<'h> Plan<'h> {
         for (at, row) in new {
             let task_id = graph.task(at.task).task_id.clone();
             let item = at.map_index.and_then(|index| items.remove(&(key, at.task, index)));
-            rows.new.push(NewTask {
-                key: row.key,
-                tenant: tenant.clone(),
-                node: row.node,
-                task_id,
-                wait: row.wait,
-                item,
-                queued_at: row.queued_at,
-                start_date: row.start_date,
-                end_date: row.end_date,
-            });
+            rows.new.push(created(tenant, row, task_id, item));
         }
         rows.items.extend(
             items.into_iter().map(|((run, task, index), item)| (TaskKey::of(run, Instance::at(task, index)), item)),
         );
         rows.removed.extend(changes.removed.into_iter().map(|at| TaskKey::of(key, at)));
-        let facts = changes.expansions.into_iter();
-        rows.expansions.extend(facts.map(|(task, facts)| ExpansionRow {
-            run: key,
-            task,
-            tenant: tenant.clone(),
-            facts,
-        }));
+        let expansion = |(task, facts)| ExpansionRow { run: key, task, tenant: tenant.clone(), facts };
+        rows.expansions.extend(changes.expansions.into_iter().map(expansion));
         let after = advanced(before, held, &changes.run, changes.is_held, self.now);
         self.aftermath.run(self.engine, held, &after);
         if after.state != held.row.state && self.engine.events.watched() {
@@ -324,4 +304,28 @@ pub(super) fn advanced(before: &RunRow, held: &Held, facts: &RunFacts, is_held: 
         }
     }
     after
+}
+
+/// The try that a step leaves behind, if it leaves one.
+fn past(tenant: &TenantId, row: &TaskRow, step: &Step, now: Millis) -> Option<PastTry> {
+    let state = past_try(step.from, step.to)?;
+    let mut task = row.clone();
+    task.node.status.try_number = step.to.try_number;
+    task.end_date = Some(task.end_date.unwrap_or(now));
+    Some(PastTry { tenant: tenant.clone(), task, state })
+}
+
+/// The row of a task instance that there was not before.
+fn created(tenant: &TenantId, row: TaskRow, task_id: TaskId, item: Option<String>) -> NewTask {
+    NewTask {
+        key: row.key,
+        tenant: tenant.clone(),
+        node: row.node,
+        task_id,
+        wait: row.wait,
+        item,
+        queued_at: row.queued_at,
+        start_date: row.start_date,
+        end_date: row.end_date,
+    }
 }

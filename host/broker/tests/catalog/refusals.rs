@@ -32,7 +32,7 @@ fn scheduled(expression: &str, timezone: &str) -> Value {
 fn mistakes() -> Vec<(Value, String)> {
     let many: Vec<Value> = (0..100_001).map(|n| json!({"task_id": format!("t{n}"), "function": "f"})).collect();
     let long = "x".repeat(300);
-    vec![
+    let of_dags = vec![
         (json!([]), "the module describes no DAGs; give it at least one".to_owned()),
         (dag("d", &[]), r#"DAG "d": it has no tasks; give it at least one"#.to_owned()),
         (
@@ -49,6 +49,27 @@ fn mistakes() -> Vec<(Value, String)> {
             r#"DAG "d" is described twice; DAG ids are unique"#.to_owned(),
         ),
         (dag("d", &[task("a", &["x"])]), r#"DAG "d": task "a" depends on "x", which is not in the DAG"#.to_owned()),
+        (dag("d", &many), r#"DAG "d": it has 100001 tasks; at most 100000 are allowed"#.to_owned()),
+        (dag("../d", &[task("a", &[])]), format!(r#"DAG "../d": DAG id "../d" {ACCEPTED}"#)),
+        (dag("d\u{0}", &[task("a", &[])]), format!(r#"DAG "d\0": DAG id "d\0" {ACCEPTED}"#)),
+        (dag("🚀", &[task("a", &[])]), format!(r#"DAG "🚀": DAG id "🚀" {ACCEPTED}"#)),
+        (dag(&long, &[task("a", &[])]), format!("DAG number 1: DAG id {:?} {ACCEPTED}", "x".repeat(40))),
+        (dag("d", &[task("../a", &[])]), format!(r#"DAG "d", task "../a": task id "../a" {ACCEPTED}"#)),
+        (
+            scheduled("@daily", "Mars/Olympus"),
+            r#"DAG "d": unknown time zone "Mars/Olympus"; use an IANA name such as Europe/Amsterdam or UTC"#.to_owned(),
+        ),
+        cron("0 0 30 2 *", "it never fires: no month has such a day"),
+        cron("61 * * * *", r#""61" is not valid for minute: use numbers from 0 to 59"#),
+        cron("* * *", &format!("{FIELDS}, not 3 fields")),
+        cron("tomorrow", &format!("{FIELDS}, not 1 fields")),
+    ];
+    [of_dags, unserved()].concat()
+}
+
+/// DAGs that ask for what their module does not export, or does not declare.
+fn unserved() -> Vec<(Value, String)> {
+    vec![
         (
             json!([{"dag_id": "d", "schedule": {"custom": {"timetable": "tides"}}, "tasks": [task("a", &[])]}]),
             "DAG \"d\": its schedule is timetable \"tides\", but the module does not export `timetables`: export it, or \
@@ -88,20 +109,6 @@ fn mistakes() -> Vec<(Value, String)> {
             ]}]),
             "DAG \"d\": task \"a\": it has no options; give at least one".to_owned(),
         ),
-        (dag("d", &many), r#"DAG "d": it has 100001 tasks; at most 100000 are allowed"#.to_owned()),
-        (dag("../d", &[task("a", &[])]), format!(r#"DAG "../d": DAG id "../d" {ACCEPTED}"#)),
-        (dag("d\u{0}", &[task("a", &[])]), format!(r#"DAG "d\0": DAG id "d\0" {ACCEPTED}"#)),
-        (dag("🚀", &[task("a", &[])]), format!(r#"DAG "🚀": DAG id "🚀" {ACCEPTED}"#)),
-        (dag(&long, &[task("a", &[])]), format!("DAG number 1: DAG id {:?} {ACCEPTED}", "x".repeat(40))),
-        (dag("d", &[task("../a", &[])]), format!(r#"DAG "d", task "../a": task id "../a" {ACCEPTED}"#)),
-        (
-            scheduled("@daily", "Mars/Olympus"),
-            r#"DAG "d": unknown time zone "Mars/Olympus"; use an IANA name such as Europe/Amsterdam or UTC"#.to_owned(),
-        ),
-        cron("0 0 30 2 *", "it never fires: no month has such a day"),
-        cron("61 * * * *", r#""61" is not valid for minute: use numbers from 0 to 59"#),
-        cron("* * *", &format!("{FIELDS}, not 3 fields")),
-        cron("tomorrow", &format!("{FIELDS}, not 1 fields")),
     ]
 }
 
