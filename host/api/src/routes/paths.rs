@@ -92,6 +92,20 @@ impl From<TasksPath> for Scope {
     }
 }
 
+/// Paths that lead through a run.
+macro_rules! through_a_run {
+    ($($path:ty),+ $(,)?) => {$(
+        impl $path {
+            /// The run's names.
+            pub(super) fn run(&self) -> (&DagId, &RunId) {
+                (&self.dag_id, &self.dag_run_id)
+            }
+        }
+    )+};
+}
+
+through_a_run!(TaskInstancePath, MappedPath, TryPath, MappedTryPath, GroupPath, XcomPath);
+
 /// One task of a run.
 #[derive(Deserialize, IntoParams)]
 #[expect(clippy::struct_field_names, reason = "they are the names in the path")]
@@ -105,13 +119,6 @@ pub(super) struct TaskInstancePath {
     /// The task.
     #[param(value_type = String)]
     pub(super) task_id: TaskId,
-}
-
-impl TaskInstancePath {
-    /// The run's names.
-    pub(super) fn run(&self) -> (&DagId, &RunId) {
-        (&self.dag_id, &self.dag_run_id)
-    }
 }
 
 /// One instance of a task of a run.
@@ -132,11 +139,6 @@ pub(super) struct MappedPath {
 }
 
 impl MappedPath {
-    /// The run's names.
-    pub(super) fn run(&self) -> (&DagId, &RunId) {
-        (&self.dag_id, &self.dag_run_id)
-    }
-
     /// The task, and the index.
     pub(super) fn instance(&self) -> (&TaskId, Option<u32>) {
         (&self.task_id, self.map_index.0)
@@ -160,13 +162,6 @@ pub(super) struct TryPath {
     pub(super) task_try_number: u32,
 }
 
-impl TryPath {
-    /// The run's names.
-    pub(super) fn run(&self) -> (&DagId, &RunId) {
-        (&self.dag_id, &self.dag_run_id)
-    }
-}
-
 /// One try of one instance of a task of a run.
 #[derive(Deserialize, IntoParams)]
 pub(super) struct MappedTryPath {
@@ -188,11 +183,6 @@ pub(super) struct MappedTryPath {
 }
 
 impl MappedTryPath {
-    /// The run's names.
-    pub(super) fn run(&self) -> (&DagId, &RunId) {
-        (&self.dag_id, &self.dag_run_id)
-    }
-
     /// The task, and the index.
     pub(super) fn instance(&self) -> (&TaskId, Option<u32>) {
         (&self.task_id, self.map_index.0)
@@ -214,13 +204,6 @@ pub(super) struct GroupPath {
     pub(super) group_id: GroupId,
 }
 
-impl GroupPath {
-    /// The run's names.
-    pub(super) fn run(&self) -> (&DagId, &RunId) {
-        (&self.dag_id, &self.dag_run_id)
-    }
-}
-
 /// One XCom of a task of a run.
 #[derive(Deserialize, IntoParams)]
 pub(super) struct XcomPath {
@@ -236,13 +219,6 @@ pub(super) struct XcomPath {
     /// The key.
     #[param(value_type = String)]
     pub(super) xcom_key: EntryKey,
-}
-
-impl XcomPath {
-    /// The run's names.
-    pub(super) fn run(&self) -> (&DagId, &RunId) {
-        (&self.dag_id, &self.dag_run_id)
-    }
 }
 
 /// Which of a task's mapped instances is meant.
