@@ -3,6 +3,7 @@
 mod aftermath;
 mod assets;
 mod cli;
+mod conditions;
 mod contract;
 mod database;
 mod full_disk;

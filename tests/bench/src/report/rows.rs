@@ -84,7 +84,7 @@ pub(super) fn workloads(results: &[Results]) -> String {
         let _ = write!(text, "| {} |", row.title);
         for results in results {
             let (figure, floor) = (results.figures.get(row.name), results.figures.get(row.floor));
-            let ratio = figure.zip(floor).map(|(figure, floor)| times(row.name, figure, floor));
+            let ratio = figure.zip(floor).and_then(|(figure, floor)| times(row.name, figure, floor));
             let cells =
                 [figure.map(spread), floor.map(|floor| short(floor.median)), ratio].map(Option::unwrap_or_default);
             let _ = write!(text, " {} |", cells.join(" | "));
@@ -104,11 +104,11 @@ fn spread(figure: &Figure) -> String {
     }
 }
 
-/// How many times worse than the floor.
-fn times(name: &str, figure: &Figure, floor: &Figure) -> String {
+/// How many times worse than the floor, unless that is too low to be seen.
+fn times(name: &str, figure: &Figure, floor: &Figure) -> Option<String> {
     let is_rate = name.ends_with("_per_s");
     let ratio = if is_rate { floor.median / figure.median } else { figure.median / floor.median };
-    format!("{}×", short(ratio))
+    ratio.is_finite().then(|| format!("{}×", short(ratio)))
 }
 
 /// By what power of its size each thing grows.
