@@ -27,7 +27,7 @@ pub(crate) async fn note(
         extra: Some(extra.to_string()),
         ..Event::default()
     };
-    event_log::append(db, &event).await
+    event_log::append(db, &[event])
 }
 
 /// Notes that somebody did something to a run.
@@ -49,7 +49,7 @@ pub(crate) async fn note_run(
         extra: (!extra.is_null()).then(|| extra.to_string()),
         ..Event::default()
     };
-    event_log::append(db, &event).await
+    event_log::append(db, &[event])
 }
 
 /// Notes that an administrator of the platform did something.
@@ -61,7 +61,7 @@ pub(crate) async fn note_platform(
     extra: &Value,
 ) -> Result<(), StoreError> {
     let event = Event { at, owner: &actor.name, event, extra: Some(extra.to_string()), ..Event::default() };
-    event_log::append(db, &event).await
+    event_log::append(db, &[event])
 }
 
 impl LocalBroker {

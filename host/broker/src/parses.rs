@@ -40,8 +40,7 @@ impl Inner {
     ) -> Result<AttemptId, StoreError> {
         let attempt = self.engine.mint_attempt(now);
         let turn = Some(self.engine.turn(&tenant));
-        work::insert(db, &[WorkRow { attempt, tenant, kind, turn, priority: URGENT, available_at: now, lease: None }])
-            .await?;
+        work::insert(db, &[WorkRow { attempt, tenant, kind, turn, priority: URGENT, available_at: now, lease: None }])?;
         Ok(attempt)
     }
 }

@@ -64,7 +64,7 @@ async fn offer(
         available_at: now,
         lease: None,
     };
-    work::insert(db, &[row]).await
+    work::insert(db, &[row])
 }
 
 impl Handout<'_> {

@@ -12,11 +12,11 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 mod columns;
 
-use columns::Columns;
+pub(crate) use columns::Columns;
 
 /// Which task instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,7 +135,7 @@ struct NewColumns<'a> {
 }
 
 /// Creates task instances.
-pub async fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreError> {
+pub fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreError> {
     for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<_> = part
             .iter()
@@ -159,8 +159,7 @@ pub async fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreErro
                 })
             })
             .collect::<Result<_, StoreError>>()?;
-        let (text, rows) = (db.text(INSERT), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(INSERT, &part)?;
     }
     Ok(())
 }
@@ -203,11 +202,10 @@ const SAVE: Batch = batch!(
 );
 
 /// Writes task instances back. The caller holds the locks of their runs, so nobody else has changed them since.
-pub async fn save(db: &mut Session, tasks: &[TaskRow]) -> Result<(), StoreError> {
+pub fn save(db: &mut Session, tasks: &[TaskRow]) -> Result<(), StoreError> {
     for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
         let part = part.iter().map(Columns::try_from).collect::<Result<Vec<_>, _>>()?;
-        let (text, rows) = (db.text(SAVE), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(SAVE, &part)?;
     }
     Ok(())
 }
@@ -243,8 +241,7 @@ async fn find(db: &mut Session, statement: Batch, keys: &[TaskKey]) -> Result<Ve
     let mut found = Vec::with_capacity(keys.len());
     for part in keys.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<KeyColumns> = part.iter().map(KeyColumns::from).collect();
-        let (text, rows) = (db.text(statement), column::rows(&part)?);
-        let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+        let loaded: Vec<Columns> = db.find(statement, &part).await?;
         for row in loaded {
             found.push(row.try_into()?);
         }
@@ -276,9 +273,7 @@ const ITEMS: Batch = batch!(
 /// The elements that these mapped instances get, each one JSON text.
 pub async fn items(db: &mut Session, keys: &[TaskKey]) -> Result<Vec<(TaskKey, String)>, StoreError> {
     let part: Vec<KeyColumns> = keys.iter().map(KeyColumns::from).collect();
-    let (text, rows) = (db.text(ITEMS), column::rows(&part)?);
-    let found: Vec<(String, i64, i64, String)> =
-        on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let found: Vec<(String, i64, i64, String)> = db.find(ITEMS, &part).await?;
     found
         .into_iter()
         .map(|(run, task, map_index, item)| {
@@ -323,10 +318,9 @@ const DELETE: Batch = batch!(
 );
 
 /// Removes task instances in whose place others have come.
-pub async fn delete(db: &mut Session, keys: &[TaskKey]) -> Result<(), StoreError> {
+pub fn delete(db: &mut Session, keys: &[TaskKey]) -> Result<(), StoreError> {
     let part: Vec<KeyColumns> = keys.iter().map(KeyColumns::from).collect();
-    let (text, rows) = (db.text(DELETE), column::rows(&part)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    db.post(DELETE, &part)?;
     Ok(())
 }
 

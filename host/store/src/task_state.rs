@@ -5,7 +5,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 const GET: &str = "SELECT task_state.value FROM work
     LEFT JOIN task_state ON task_state.run_key = work.run_key AND task_state.task_index = work.task_index

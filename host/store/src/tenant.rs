@@ -8,7 +8,7 @@ use flow_model::time::Millis;
 use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 use crate::slot_pool;
 
 #[derive(sqlx::FromRow)]
@@ -177,7 +177,8 @@ pub async fn delete(db: &mut Session, tenant: &TenantId) -> Result<bool, StoreEr
 #[cfg(test)]
 mod tests {
     use super::EMPTIED;
-    use crate::pool::{Driver, Store, StoreConfig};
+    use crate::pool::{Store, StoreConfig};
+    use crate::session::Driver;
 
     /// Tables with a tenant, and how many of their foreign keys lead their rows away with the tenant's.
     const TABLES: &str = "SELECT m.name, (SELECT COUNT(*) FROM pragma_foreign_key_list(m.name) AS f

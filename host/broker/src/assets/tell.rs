@@ -95,7 +95,7 @@ impl<'a> Telling<'a> {
             extra: Some(serde_json::json!(extra).to_string()),
             ..Event::default()
         };
-        event_log::append(db, &event).await
+        event_log::append(db, &[event])
     }
 }
 

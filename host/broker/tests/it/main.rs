@@ -5,6 +5,7 @@ mod backfills;
 mod callbacks;
 mod changes;
 mod contract;
+mod cost;
 mod deadlines;
 mod human_input;
 mod mapping;
