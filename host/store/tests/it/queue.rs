@@ -11,7 +11,7 @@ use crate::seed::{self, NOW, attempt, tenant, worker};
 
 async fn lease(db: &mut Session, rows: Vec<WorkRow>, until: Millis) {
     let rows: Vec<WorkRow> = rows.into_iter().map(|row| WorkRow { lease: Some((worker(1), until)), ..row }).collect();
-    work::take(db, &rows).await.expect("it can be leased");
+    work::take(db, &rows).expect("it can be leased");
 }
 
 fn numbers(rows: &[WorkRow]) -> Vec<u128> {

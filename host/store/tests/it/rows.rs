@@ -130,7 +130,7 @@ on_both! {
         let leased = flow_store::work::WorkRow { turn: Some(1), ..seed::work(1, "acme", None) };
         work::insert(&mut tx, &[leased.clone(), seed::work(2, "acme", Some(2))]).expect("they are new");
         let leased = flow_store::work::WorkRow { lease: Some((worker(1), NOW)), ..leased };
-        work::take(&mut tx, &[leased]).await.expect("it can be leased");
+        work::take(&mut tx, &[leased]).expect("it can be leased");
         let chunk = |number, of: &str, seq| LogChunk {
             tenant: tenant(of), attempt: attempt(number), seq, lines: format!("{{\"n\":{seq}}}\n"),
         };
