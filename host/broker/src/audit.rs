@@ -12,13 +12,7 @@ use crate::error::{Actor, PlatformActor, ServiceError};
 use crate::local::LocalBroker;
 
 /// Notes that a member or program of a tenant did something.
-pub(crate) async fn note(
-    db: &mut Session,
-    actor: &Actor,
-    at: Millis,
-    event: &str,
-    extra: &Value,
-) -> Result<(), StoreError> {
+pub(crate) fn note(db: &mut Session, actor: &Actor, at: Millis, event: &str, extra: &Value) -> Result<(), StoreError> {
     let event = Event {
         tenant: Some(&actor.tenant),
         at,
@@ -31,7 +25,7 @@ pub(crate) async fn note(
 }
 
 /// Notes that somebody did something to a run.
-pub(crate) async fn note_run(
+pub(crate) fn note_run(
     db: &mut Session,
     actor: &Actor,
     at: Millis,
@@ -53,7 +47,7 @@ pub(crate) async fn note_run(
 }
 
 /// Notes that an administrator of the platform did something.
-pub(crate) async fn note_platform(
+pub(crate) fn note_platform(
     db: &mut Session,
     actor: &PlatformActor,
     at: Millis,

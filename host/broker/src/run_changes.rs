@@ -74,8 +74,7 @@ impl LocalBroker {
                 run::set_note(&mut tx, &actor.tenant, key, note.as_deref()).await?;
             }
         }
-        audit::note_run(&mut tx, actor, self.now(), "patch_dag_run", (dag, run_id), &json!({"state": patch.state}))
-            .await?;
+        audit::note_run(&mut tx, actor, self.now(), "patch_dag_run", (dag, run_id), &json!({"state": patch.state}))?;
         self.conclude(tx, written).await?;
         self.run(&actor.tenant, dag, run_id).await
     }
@@ -127,7 +126,7 @@ impl LocalBroker {
             return Ok(Cleared::Rehearsed(self.instances(&actor.tenant, (dag, run_id), &tasks).await?));
         }
         let extra = json!({"only_failed": body.only_failed, "tasks": tasks.len()});
-        audit::note_run(&mut tx, actor, self.now(), "clear_dag_run", (dag, run_id), &extra).await?;
+        audit::note_run(&mut tx, actor, self.now(), "clear_dag_run", (dag, run_id), &extra)?;
         self.conclude(tx, written).await?;
         Ok(Cleared::Done(Box::new(self.run(&actor.tenant, dag, run_id).await?)))
     }
@@ -140,7 +139,7 @@ impl LocalBroker {
             return Err(ServiceError::conflict(format!("DAG run {:?}", run_id.as_str()), reason));
         }
         run::delete(&mut tx, &actor.tenant, &[row.key]).await?;
-        audit::note_run(&mut tx, actor, self.now(), "delete_dag_run", (dag, run_id), &Value::Null).await?;
+        audit::note_run(&mut tx, actor, self.now(), "delete_dag_run", (dag, run_id), &Value::Null)?;
         Ok(tx.commit().await?)
     }
 

@@ -63,7 +63,7 @@ impl LocalBroker {
         };
         let written = reshape(&mut tx, &self.inner.engine, row, Box::new(change)).await?;
         let extra = json!({"task_id": task, "new_state": patch.new_state});
-        audit::note_run(&mut tx, actor, self.now(), "patch_task_instance", (dag, run_id), &extra).await?;
+        audit::note_run(&mut tx, actor, self.now(), "patch_task_instance", (dag, run_id), &extra)?;
         self.conclude(tx, written).await?;
         self.instances(&actor.tenant, (dag, run_id), &concerned).await
     }
@@ -100,7 +100,7 @@ impl LocalBroker {
             drop(tx);
         } else {
             let extra = json!({"dag_id": dag, "runs": cleared.len()});
-            audit::note(&mut tx, actor, self.now(), "clear_task_instances", &extra).await?;
+            audit::note(&mut tx, actor, self.now(), "clear_task_instances", &extra)?;
             self.conclude(tx, written).await?;
         }
         let mut instances = Vec::new();

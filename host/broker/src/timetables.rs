@@ -44,11 +44,11 @@ pub(crate) async fn plan_next(
     }
     row.next = None;
     work::forget_timetable(db, &row.tenant, &row.dag_id).await?;
-    offer(db, engine, &row.tenant, (&row.dag_id, last, 0)).await?;
+    offer(db, engine, &row.tenant, (&row.dag_id, last, 0))?;
     Ok(true)
 }
 
-async fn offer(
+fn offer(
     db: &mut Session,
     engine: &Engine,
     tenant: &TenantId,
@@ -127,7 +127,7 @@ impl LocalBroker {
         if let Some(mut dag) = dag.filter(|dag| !dag.is_stale && !dag.is_paused) {
             let again = lost || end.failure().is_some_and(|failure| failure.class.verdict() == Verdict::Requeue);
             if again && *losses < MAX_LOSSES {
-                offer(&mut tx, &self.inner.engine, &row.tenant, (id, *last, losses + 1)).await?;
+                offer(&mut tx, &self.inner.engine, &row.tenant, (id, *last, losses + 1))?;
             } else {
                 let version = self.inner.engine.versions.get(&mut tx, &row.tenant, dag.version).await?;
                 dag.next = answer(&dag, end, *last, restriction(version.graph.spec()));

@@ -141,7 +141,7 @@ impl LocalBroker {
         }
         let mut tx = self.inner.store.begin("issue token").await?;
         let issued = self.issue_within(&mut tx, &actor.tenant, body).await?;
-        audit::note(&mut tx, actor, issued.created_at, "post_token", &about(&issued)).await?;
+        audit::note(&mut tx, actor, issued.created_at, "post_token", &about(&issued))?;
         tx.commit().await?;
         Ok(issued)
     }
@@ -156,7 +156,7 @@ impl LocalBroker {
         let mut tx = self.inner.store.begin("issue tenant token").await?;
         let issued = self.issue_within(&mut tx, tenant, body).await?;
         let seen = Actor { tenant: tenant.clone(), name: format!("platform:{}", actor.name), role: Role::Admin };
-        audit::note(&mut tx, &seen, issued.created_at, "post_token", &about(&issued)).await?;
+        audit::note(&mut tx, &seen, issued.created_at, "post_token", &about(&issued))?;
         tx.commit().await?;
         Ok(issued)
     }
@@ -218,7 +218,7 @@ impl LocalBroker {
             }
         }
         let issued = self.inner.issue(&mut tx, new).await?;
-        audit::note_platform(&mut tx, actor, issued.created_at, "post_token", &about(&issued)).await?;
+        audit::note_platform(&mut tx, actor, issued.created_at, "post_token", &about(&issued))?;
         tx.commit().await?;
         Ok(issued)
     }
@@ -230,7 +230,7 @@ impl LocalBroker {
         if !token::revoke(&mut tx, Some(&actor.tenant), id, now).await? {
             return Err(ServiceError::not_found("token", id));
         }
-        audit::note(&mut tx, actor, now, "delete_token", &json!({"id": id})).await?;
+        audit::note(&mut tx, actor, now, "delete_token", &json!({"id": id}))?;
         tx.commit().await?;
         self.inner.live_tokens.clear();
         Ok(())
@@ -243,7 +243,7 @@ impl LocalBroker {
         if !token::revoke(&mut tx, None, id, now).await? {
             return Err(ServiceError::not_found("token", id));
         }
-        audit::note_platform(&mut tx, actor, now, "delete_token", &json!({"id": id})).await?;
+        audit::note_platform(&mut tx, actor, now, "delete_token", &json!({"id": id}))?;
         tx.commit().await?;
         self.inner.live_tokens.clear();
         Ok(())

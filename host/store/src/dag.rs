@@ -196,8 +196,9 @@ pub async fn lock_seats(
 ) -> Result<HashMap<(TenantId, DagId), Seat>, StoreError> {
     let part: Vec<_> =
         dags.iter().map(|(tenant, dag)| DagColumns { tenant: tenant.as_str(), dag_id: dag.as_str() }).collect();
-    let (found, running): (Vec<(String, String, bool, i64)>, Vec<(String, String, i64)>) =
-        db.find_both((LOCK_SEATS, &part), (run::RUNNING, &part)).await?;
+    let (found, running) = db.find_both((LOCK_SEATS, &part), (run::RUNNING, &part)).await?;
+    let found: Vec<(String, String, bool, i64)> = found;
+    let running: Vec<(String, String, i64)> = running;
     let running: HashMap<(String, String), i64> =
         running.into_iter().map(|(tenant, dag, running)| ((tenant, dag), running)).collect();
     found

@@ -49,7 +49,7 @@ impl Delivery {
         usize::from(self.begins) + self.posted.len() + self.questions.len() + usize::from(self.commits)
     }
 
-    pub(crate) async fn to_sqlite(
+    pub(crate) async fn through_sqlite(
         self,
         connection: &mut SqliteConnection,
         counters: &Counters,
@@ -83,7 +83,7 @@ impl Delivery {
         Ok(answers.into_iter().skip(first_question).take(asked).collect())
     }
 
-    pub(crate) async fn to_postgres(
+    pub(crate) async fn through_postgres(
         self,
         connection: &mut PgConnection,
         counters: &Counters,

@@ -152,8 +152,8 @@ impl Session {
         self.counters.statements(delivery.statements());
         let counters = Arc::clone(&self.counters);
         let answers = match self.link() {
-            Link::Sqlite(connection) => Answers::Sqlite(delivery.to_sqlite(connection, &counters).await?),
-            Link::Postgres(connection) => Answers::Postgres(delivery.to_postgres(connection, &counters).await?),
+            Link::Sqlite(connection) => Answers::Sqlite(delivery.through_sqlite(connection, &counters).await?),
+            Link::Postgres(connection) => Answers::Postgres(delivery.through_postgres(connection, &counters).await?),
         };
         if ends {
             self.stage = Stage::Reading;

@@ -95,7 +95,7 @@ impl<'h> Plan<'h> {
                 rows.runs.push(after);
             }
         }
-        written.merge(self.save(db, rows).await?);
+        written.merge(self.save(db, &rows)?);
         std::mem::take(&mut self.questions).write(db).await?;
         written.delays |= std::mem::take(&mut self.assets).write(db, self.engine, self.now).await?;
         written.touched = std::mem::take(&mut self.lanes).write(db).await?;
@@ -125,7 +125,7 @@ impl<'h> Plan<'h> {
         Ok(())
     }
 
-    async fn save(&mut self, db: &mut Session, rows: Rows) -> Result<Written, StoreError> {
+    fn save(&mut self, db: &mut Session, rows: &Rows) -> Result<Written, StoreError> {
         if !rows.removed.is_empty() {
             task_instance::delete(db, &rows.removed)?;
         }

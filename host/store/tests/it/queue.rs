@@ -9,7 +9,7 @@ use flow_test_support::{TestStore, on_both};
 
 use crate::seed::{self, NOW, attempt, tenant, worker};
 
-async fn lease(db: &mut Session, rows: Vec<WorkRow>, until: Millis) {
+fn lease(db: &mut Session, rows: Vec<WorkRow>, until: Millis) {
     let rows: Vec<WorkRow> = rows.into_iter().map(|row| WorkRow { lease: Some((worker(1), until)), ..row }).collect();
     work::take(db, &rows).expect("it can be leased");
 }
@@ -52,7 +52,7 @@ on_both! {
         let mut tx = db.store.begin("test").await.expect("a transaction");
         work::insert(&mut tx, &[seed::work(1, "acme", Some(1)), seed::work(2, "acme", Some(2))]).expect("new");
         let first = work::next(&mut tx, 1, None).await.expect("a look");
-        lease(&mut tx, first, NOW).await;
+        lease(&mut tx, first, NOW);
         assert!(work::holds_lease(&mut tx, &tenant("acme"), attempt(1)).await.expect("an answer"));
         assert!(!work::holds_lease(&mut tx, &tenant("acme"), attempt(2)).await.expect("an answer"), "nobody has it");
         assert!(!work::holds_lease(&mut tx, &tenant("other"), attempt(1)).await.expect("an answer"), "not theirs");
