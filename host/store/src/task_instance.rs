@@ -302,11 +302,10 @@ const DEAL: Batch = batch!(
 );
 
 /// Gives mapped instances other elements, each one JSON text. The caller holds the locks of their runs.
-pub async fn deal(db: &mut Session, items: &[(TaskKey, String)]) -> Result<(), StoreError> {
+pub fn deal(db: &mut Session, items: &[(TaskKey, String)]) -> Result<(), StoreError> {
     for part in items.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<_> = part.iter().map(|(key, item)| ItemColumns { key: key.into(), item }).collect();
-        let (text, rows) = (db.text(DEAL), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(DEAL, &part)?;
     }
     Ok(())
 }

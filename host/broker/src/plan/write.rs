@@ -136,7 +136,7 @@ impl<'h> Plan<'h> {
             task_instance::save(db, &rows.saved)?;
         }
         if !rows.items.is_empty() {
-            task_instance::deal(db, &rows.items).await?;
+            task_instance::deal(db, &rows.items)?;
         }
         if !rows.expansions.is_empty() {
             expansion::save(db, &rows.expansions)?;

@@ -166,7 +166,7 @@ async fn fill(tx: &mut Tx, tenants: &[TenantId; 2]) {
             }
         })
         .collect();
-    work::insert(tx, &work).await.expect("it can be offered");
+    work::insert(tx, &work).expect("it can be offered");
     let entry = |at: u64| Entry {
         tenant: tenants[(at % 2) as usize].clone(),
         lane: LaneKey { run: run_key((at / 10).into()), task: TaskIndex(u32::try_from(at % 10).expect("small")) },
@@ -181,7 +181,7 @@ async fn fill(tx: &mut Tx, tenants: &[TenantId; 2]) {
         seed::new_task(key, scheduled)
     };
     let instances: Vec<_> = (0..u32::try_from(MUCH).expect("small")).map(instance).collect();
-    task_instance::insert(tx, &instances).await.expect("they are new");
+    task_instance::insert(tx, &instances).expect("they are new");
 }
 
 fn pool() -> LimitKey {
