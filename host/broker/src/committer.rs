@@ -17,6 +17,7 @@ use crate::engine::Engine;
 
 mod ask;
 mod batch;
+mod begin;
 mod claims;
 mod desk;
 mod ends;

@@ -12,12 +12,12 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 mod columns;
 mod removal;
 
-use columns::Columns;
+pub(crate) use columns::Columns;
 pub use removal::delete_with_all;
 
 /// Which task instance.
@@ -137,7 +137,7 @@ struct NewColumns<'a> {
 }
 
 /// Creates task instances.
-pub async fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreError> {
+pub fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreError> {
     for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<_> = part
             .iter()
@@ -161,8 +161,7 @@ pub async fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreErro
                 })
             })
             .collect::<Result<_, StoreError>>()?;
-        let (text, rows) = (db.text(INSERT), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(INSERT, &part)?;
     }
     Ok(())
 }
@@ -205,11 +204,10 @@ const SAVE: Batch = batch!(
 );
 
 /// Writes task instances back. The caller holds the locks of their runs, so nobody else has changed them since.
-pub async fn save(db: &mut Session, tasks: &[TaskRow]) -> Result<(), StoreError> {
+pub fn save(db: &mut Session, tasks: &[TaskRow]) -> Result<(), StoreError> {
     for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
         let part = part.iter().map(Columns::try_from).collect::<Result<Vec<_>, _>>()?;
-        let (text, rows) = (db.text(SAVE), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(SAVE, &part)?;
     }
     Ok(())
 }
@@ -245,8 +243,7 @@ async fn find(db: &mut Session, statement: Batch, keys: &[TaskKey]) -> Result<Ve
     let mut found = Vec::with_capacity(keys.len());
     for part in keys.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<KeyColumns> = part.iter().map(KeyColumns::from).collect();
-        let (text, rows) = (db.text(statement), column::rows(&part)?);
-        let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+        let loaded: Vec<Columns> = db.find(statement, &part).await?;
         for row in loaded {
             found.push(row.try_into()?);
         }
@@ -278,9 +275,7 @@ const ITEMS: Batch = batch!(
 /// The elements that these mapped instances get, each one JSON text.
 pub async fn items(db: &mut Session, keys: &[TaskKey]) -> Result<Vec<(TaskKey, String)>, StoreError> {
     let part: Vec<KeyColumns> = keys.iter().map(KeyColumns::from).collect();
-    let (text, rows) = (db.text(ITEMS), column::rows(&part)?);
-    let found: Vec<(String, i64, i64, String)> =
-        on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let found: Vec<(String, i64, i64, String)> = db.find(ITEMS, &part).await?;
     found
         .into_iter()
         .map(|(run, task, map_index, item)| {
@@ -309,11 +304,10 @@ const DEAL: Batch = batch!(
 );
 
 /// Gives mapped instances other elements, each one JSON text. The caller holds the locks of their runs.
-pub async fn deal(db: &mut Session, items: &[(TaskKey, String)]) -> Result<(), StoreError> {
+pub fn deal(db: &mut Session, items: &[(TaskKey, String)]) -> Result<(), StoreError> {
     for part in items.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<_> = part.iter().map(|(key, item)| ItemColumns { key: key.into(), item }).collect();
-        let (text, rows) = (db.text(DEAL), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(DEAL, &part)?;
     }
     Ok(())
 }
@@ -325,10 +319,9 @@ const DELETE: Batch = batch!(
 );
 
 /// Removes task instances in whose place others have come.
-pub async fn delete(db: &mut Session, keys: &[TaskKey]) -> Result<(), StoreError> {
+pub fn delete(db: &mut Session, keys: &[TaskKey]) -> Result<(), StoreError> {
     let part: Vec<KeyColumns> = keys.iter().map(KeyColumns::from).collect();
-    let (text, rows) = (db.text(DELETE), column::rows(&part)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    db.post(DELETE, &part)?;
     Ok(())
 }
 

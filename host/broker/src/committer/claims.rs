@@ -13,7 +13,9 @@ use tokio::time::Instant;
 
 use super::Request;
 use super::ask::Refusal;
+use super::begin;
 use crate::engine::Engine;
+use crate::plan::Written;
 
 /// A worker that waits for work.
 pub(super) struct Claimer {
@@ -105,7 +107,7 @@ impl Claims {
     /// Leases work to those who wait, within a transaction. Tell them with [`Claims::hand_out`] once it is committed.
     pub(super) async fn lease(&self, db: &mut Session, engine: &Engine) -> Result<Handout, StoreError> {
         let until = engine.now().after(engine.lease);
-        let mut handout = Handout { shares: vec![Vec::new(); self.0.len()], moved: Vec::new(), drained: true };
+        let mut handout = Handout::to(self.0.len());
         let mut open: Vec<usize> = (0..self.0.len()).collect();
         while let Some(&first) = open.first() {
             let scope = self.0[first].request.tenants.clone();
@@ -113,6 +115,9 @@ impl Claims {
             open = others;
             self.lease_within(db, &scope, &alike, &mut handout).await?;
         }
+        let beginners = self.0.iter().zip(&mut handout.shares).filter(|(claimer, _)| claimer.request.begins);
+        let beginners = beginners.map(|(claimer, rows)| begin::Share { worker: claimer.request.worker, rows });
+        handout.written = begin::begin(db, engine, beginners.collect()).await?;
         for (claimer, share) in self.0.iter().zip(&mut handout.shares) {
             for work in share {
                 work.lease = Some((claimer.request.worker, until));
@@ -120,7 +125,7 @@ impl Claims {
         }
         let taken: Vec<WorkRow> = handout.shares.iter().flatten().chain(&handout.moved).cloned().collect();
         if !taken.is_empty() {
-            work::take(db, &taken).await?;
+            work::take(db, &taken)?;
         }
         Ok(handout)
     }
@@ -197,9 +202,17 @@ async fn spend(db: &mut Session, drawn: Vec<WorkRow>, moved: &mut Vec<WorkRow>) 
 
 /// Who gets what.
 pub(super) struct Handout {
+    /// What came of tasks that begin.
+    pub(super) written: Written,
     shares: Vec<Vec<WorkRow>>,
     /// Work that keeps waiting, with other turns.
     moved: Vec<WorkRow>,
     /// Nothing claimable was left over.
     pub(super) drained: bool,
+}
+
+impl Handout {
+    fn to(claimers: usize) -> Self {
+        Self { written: Written::default(), shares: vec![Vec::new(); claimers], moved: Vec::new(), drained: true }
+    }
 }

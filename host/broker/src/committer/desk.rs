@@ -123,9 +123,12 @@ impl Desk {
         }
         let engine = Arc::clone(&self.engine);
         let mut tx = engine.store.begin("committer").await?;
-        let written = batch.execute(&mut tx, &engine).await?;
+        let mut written = batch.execute(&mut tx, &engine).await?;
         let stocked = self.stocked || written.offers;
-        let handout = if waiting && stocked { Some(self.claims.lease(&mut tx, &engine).await?) } else { None };
+        let mut handout = if waiting && stocked { Some(self.claims.lease(&mut tx, &engine).await?) } else { None };
+        if let Some(handout) = &mut handout {
+            written.merge(std::mem::take(&mut handout.written));
+        }
         tx.commit().await?;
         self.stocked = handout.as_ref().map_or(stocked, |handout| !handout.drained);
         if let Some(handout) = handout {

@@ -1,7 +1,7 @@
 //! Executing a batch within its transaction. Nothing is answered here: outcomes are kept until the commit.
 
 use flow_model::ids::AttemptId;
-use flow_store::{Session, StoreError, log, run, work};
+use flow_store::{Session, StoreError, log, step, work};
 
 use super::ask::Refusal;
 use super::batch::Batch;
@@ -57,9 +57,9 @@ impl Batch {
         if attempts.is_empty() {
             return Ok(Written::default());
         }
-        let runs = run::lock_of_attempts(db, &attempts).await?;
+        let (runs, found) = step::lock(db, &attempts).await?;
         let holding = Holding::load(db, engine, runs).await?;
-        let mut steps = Steps::load(db, engine, &holding, &attempts).await?;
+        let mut steps = Steps::take_up(db, engine, &holding, found).await?;
         for ask in &mut self.starts {
             ask.outcome = steps.start(&ask.verb);
         }

@@ -95,7 +95,7 @@ impl<'h> Plan<'h> {
                 rows.runs.push(after);
             }
         }
-        written.merge(self.save(db, rows).await?);
+        written.merge(self.save(db, &rows)?);
         std::mem::take(&mut self.questions).write(db).await?;
         written.delays |= std::mem::take(&mut self.assets).write(db, self.engine, self.now).await?;
         written.touched = std::mem::take(&mut self.lanes).write(db).await?;
@@ -120,38 +120,38 @@ impl<'h> Plan<'h> {
             xcom::clear(db, tenant, task).await?;
         }
         if !self.xcoms.is_empty() {
-            xcom::put(db, &self.xcoms, self.now).await?;
+            xcom::put(db, &self.xcoms, self.now)?;
         }
         Ok(())
     }
 
-    async fn save(&mut self, db: &mut Session, rows: Rows) -> Result<Written, StoreError> {
+    fn save(&mut self, db: &mut Session, rows: &Rows) -> Result<Written, StoreError> {
         if !rows.removed.is_empty() {
-            task_instance::delete(db, &rows.removed).await?;
+            task_instance::delete(db, &rows.removed)?;
         }
         if !rows.new.is_empty() {
-            task_instance::insert(db, &rows.new).await?;
+            task_instance::insert(db, &rows.new)?;
         }
         if !rows.saved.is_empty() {
-            task_instance::save(db, &rows.saved).await?;
+            task_instance::save(db, &rows.saved)?;
         }
         if !rows.items.is_empty() {
-            task_instance::deal(db, &rows.items).await?;
+            task_instance::deal(db, &rows.items)?;
         }
         if !rows.expansions.is_empty() {
-            expansion::save(db, &rows.expansions).await?;
+            expansion::save(db, &rows.expansions)?;
         }
         if !self.withdrawals.is_empty() {
-            work::delete(db, &self.withdrawals).await?;
+            work::delete(db, &self.withdrawals)?;
         }
         if !self.offers.is_empty() {
-            work::insert(db, &self.offers).await?;
+            work::insert(db, &self.offers)?;
         }
         if !rows.runs.is_empty() {
-            run::save(db, &rows.runs).await?;
+            run::save(db, &rows.runs)?;
         }
         if !self.tries.is_empty() {
-            task_try::insert(db, &self.tries).await?;
+            task_try::insert(db, &self.tries)?;
         }
         Ok(Written {
             offers: self.offers.iter().any(|offer| offer.turn.is_some()),

@@ -11,7 +11,7 @@ use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, anywhere, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 
 #[derive(sqlx::FromRow)]
 #[expect(clippy::struct_excessive_bools, reason = "they are columns of a list")]
