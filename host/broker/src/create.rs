@@ -9,6 +9,7 @@ use flow_store::event_log::{self, Event};
 use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError};
 
+use crate::committer::FreeHands;
 use crate::engine::Engine;
 use crate::plan::{Holding, Plan, Written};
 use crate::versions::Version;
@@ -34,11 +35,13 @@ impl NewRun {
     }
 }
 
-/// Creates runs and answers which of them: one whose run id or logical date is taken is left out.
+/// Creates runs and answers which of them: one whose run id or logical date is taken is left out. Their first tasks may begin
+/// at once in these hands.
 pub(crate) async fn create(
     db: &mut Session,
     engine: &Engine,
     runs: &[&NewRun],
+    hands: &mut FreeHands,
 ) -> Result<(HashSet<RunKey>, Written), StoreError> {
     let mut new: Vec<RunRow> = runs.iter().map(|new| new.row.clone()).collect();
     let room = room::seat(db, &mut new).await?;
@@ -55,6 +58,7 @@ pub(crate) async fn create(
         run::insert_confs(db, &confs)?;
     }
     set_deadlines(db, &rows, &runs).await?;
+    plan.hand_over(hands);
     let mut written = plan.write(db).await?;
     written.room.merge(room);
     if engine.events.watched() {

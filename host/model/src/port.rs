@@ -69,6 +69,16 @@ pub enum TenantScope {
     Only(Vec<TenantId>),
 }
 
+impl TenantScope {
+    /// Whether the tenant is one of them.
+    pub fn has(&self, tenant: &TenantId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(tenants) => tenants.contains(tenant),
+        }
+    }
+}
+
 /// Whether an attempt may go on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "renewal", content = "grant", rename_all = "snake_case")]

@@ -91,12 +91,15 @@ pub struct NewTask {
     pub start_date: Option<Millis>,
     /// When it ended, if it has.
     pub end_date: Option<Millis>,
+    /// Who runs it, if somebody took it at once.
+    pub worker: Option<JobId>,
 }
 
 const INSERT: Batch = batch!(
     "INSERT INTO task_instance (run_key, task_index, map_index, tenant, task_id, state, attempt, try_number, max_tries, \
-     losses, seen, wait, item, spent_ms, queued_at, start_date, end_date) SELECT r.run_key, r.task_index, r.map_index, r.tenant, \
-     r.task_id, r.state, r.attempt, r.try_number, r.max_tries, 0, r.seen, r.wait, r.item, 0, r.queued_at, r.start_date, r.end_date FROM ",
+     losses, seen, wait, item, spent_ms, queued_at, start_date, end_date, worker) SELECT r.run_key, r.task_index, r.map_index, \
+     r.tenant, r.task_id, r.state, r.attempt, r.try_number, r.max_tries, 0, r.seen, r.wait, r.item, 0, r.queued_at, r.start_date, \
+     r.end_date, r.worker FROM ",
     rows(
         run_key text,
         task_index bigint,
@@ -112,7 +115,8 @@ const INSERT: Batch = batch!(
         item text,
         queued_at bigint,
         start_date bigint,
-        end_date bigint
+        end_date bigint,
+        worker text
     ),
     ""
 );
@@ -134,6 +138,7 @@ struct NewColumns<'a> {
     queued_at: Option<i64>,
     start_date: Option<i64>,
     end_date: Option<i64>,
+    worker: Option<JobId>,
 }
 
 /// Creates task instances.
@@ -158,6 +163,7 @@ pub fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreError> {
                     queued_at: task.queued_at.map(|at| at.0),
                     start_date: task.start_date.map(|at| at.0),
                     end_date: task.end_date.map(|at| at.0),
+                    worker: task.worker,
                 })
             })
             .collect::<Result<_, StoreError>>()?;

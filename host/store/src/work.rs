@@ -108,9 +108,9 @@ pub struct WorkRow {
 
 const INSERT: Batch = batch!(
     "INSERT INTO work (attempt, tenant, kind, run_key, task_index, map_index, try_number, module, module_version, \
-     dag_id, payload, turn, place, priority, available_at) SELECT r.attempt, r.tenant, r.kind, r.run_key, r.task_index, \
-     r.map_index, r.try_number, r.module, r.module_version, r.dag_id, r.payload, r.turn, COALESCE(r.turn, 0), r.priority, \
-     r.available_at FROM ",
+     dag_id, payload, turn, place, priority, available_at, worker, lease_until) SELECT r.attempt, r.tenant, r.kind, \
+     r.run_key, r.task_index, r.map_index, r.try_number, r.module, r.module_version, r.dag_id, r.payload, r.turn, \
+     COALESCE(r.turn, 0), r.priority, r.available_at, r.worker, r.lease_until FROM ",
     rows(
         attempt text,
         tenant text,
@@ -125,12 +125,14 @@ const INSERT: Batch = batch!(
         payload text,
         turn bigint,
         priority bigint,
-        available_at bigint
+        available_at bigint,
+        worker text,
+        lease_until bigint
     ),
     ""
 );
 
-/// Offers work.
+/// Offers work, or leases what somebody takes at once.
 pub fn insert(db: &mut Session, work: &[WorkRow]) -> Result<(), StoreError> {
     for part in work.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<Columns> = part.iter().map(Columns::from).collect();

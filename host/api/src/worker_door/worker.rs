@@ -38,15 +38,6 @@ impl FromRequestParts<Api> for Worker {
     }
 }
 
-impl Worker {
-    fn may_serve(&self, tenant: &TenantId) -> bool {
-        match &self.tenants {
-            TenantScope::All => true,
-            TenantScope::Only(tenants) => tenants.contains(tenant),
-        }
-    }
-}
-
 pub(super) async fn claim(
     State(api): State<Api>,
     worker: Worker,
@@ -79,7 +70,7 @@ pub(super) async fn renew(
     for token in &held.tokens {
         // A token that is no longer accepted is answered as a lost attempt; the others are renewed all the same.
         let known = grant(&api.tokens, token).await.ok();
-        grants.push(known.filter(|grant| worker.may_serve(&grant.claims.tenant)));
+        grants.push(known.filter(|grant| worker.tenants.has(&grant.claims.tenant)));
     }
     let known: Vec<Grant> = grants.iter().flatten().cloned().collect();
     let mut renewed = api.broker.renew(&known).await?.into_iter();
@@ -106,7 +97,7 @@ async fn take(api: &Api, worker: &Worker, notice: &str) -> Result<(), BrokerErro
     let notice = serde_json::from_str(notice).map_err(|error| BrokerError::Invalid(error.to_string()))?;
     let Notice { token, news } = notice;
     let grant = grant(&api.tokens, &token).await?;
-    if !worker.may_serve(&grant.claims.tenant) {
+    if !worker.tenants.has(&grant.claims.tenant) {
         return Err(BrokerError::Unauthorized("the attempt is of a tenant that this worker does not serve".to_owned()));
     }
     match news {

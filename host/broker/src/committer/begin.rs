@@ -4,6 +4,7 @@ use flow_model::ids::{AttemptId, JobId};
 use flow_store::work::{WorkKind, WorkRow};
 use flow_store::{Session, StoreError, step};
 
+use super::FreeHands;
 use super::steps::Steps;
 use crate::engine::Engine;
 use crate::plan::{Holding, Written};
@@ -29,5 +30,5 @@ pub(super) async fn begin(db: &mut Session, engine: &Engine, shares: Vec<Share<'
     for Share { worker, rows } in shares {
         rows.retain(|row| !is_task(row) || steps.begin(row.attempt, worker).is_ok());
     }
-    steps.write(db).await
+    steps.write(db, &mut FreeHands::default()).await
 }

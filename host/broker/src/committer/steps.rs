@@ -6,7 +6,6 @@ use std::time::Duration;
 use flow_model::advance::Finish;
 use flow_model::ids::{AttemptId, JobId, TenantId};
 use flow_model::port::Report;
-use flow_model::state::TaskEvent;
 use flow_model::time::Millis;
 use flow_model::waiting::{Look, Waiting};
 use flow_model::work::{AttemptEnd, Verdict};
@@ -18,7 +17,7 @@ use flow_store::{Session, StoreError};
 
 use super::ask::Refusal;
 use super::ends::{accepted, first_poke, returned};
-use super::{Cause, Push, Start};
+use super::{Cause, FreeHands, Push, Start};
 use crate::engine::Engine;
 use crate::plan::{Holding, Plan, Written};
 use crate::text::keep_message;
@@ -63,9 +62,10 @@ impl<'h> Steps<'h> {
         Ok(Self { plan, found, later: Vec::new() })
     }
 
-    /// Follows what they did, and writes it.
-    pub(super) async fn write(mut self, db: &mut Session) -> Result<Written, StoreError> {
+    /// Follows what they did, lets begin what these hands take of it, and writes it.
+    pub(super) async fn write(mut self, db: &mut Session, hands: &mut FreeHands) -> Result<Written, StoreError> {
         self.plan.settle(db).await?;
+        self.plan.hand_over(hands);
         let mut written = self.plan.write(db).await?;
         if !self.later.is_empty() {
             work::postpone(db, &self.later).await?;
@@ -87,26 +87,13 @@ impl<'h> Steps<'h> {
             // A look at what is waited for changes nothing by itself.
             return Ok(());
         }
-        self.run(start.attempt, key, lease.map(|(worker, _)| worker))
+        self.plan.start(key, start.attempt, lease.map(|(worker, _)| worker)).map_err(|_| Refusal::Fenced)
     }
 
     /// A task that is being handed to a worker begins.
     pub(super) fn begin(&mut self, attempt: AttemptId, worker: JobId) -> Result<(), Refusal> {
         let key = self.found.get(&attempt).ok_or(Refusal::Fenced)?.key;
-        self.run(attempt, key, Some(worker))
-    }
-
-    fn run(&mut self, attempt: AttemptId, key: TaskKey, worker: Option<JobId>) -> Result<(), Refusal> {
-        let row = self.plan.row(key).ok_or(Refusal::Fenced)?;
-        let (losses, goes_on) = (row.node.status.losses, row.wait.is_some());
-        self.plan.happen(key, &TaskEvent::Started(attempt)).map_err(|_| Refusal::Fenced)?;
-        // An earlier try, or one that was lost, may have stored values that this one does not.
-        let tries = self.plan.status(key).map_or(0, |status| status.try_number);
-        if !goes_on && (tries > 1 || losses > 0) {
-            self.plan.drop_xcoms(key);
-        }
-        self.plan.change_row(key, |row| row.worker = worker);
-        Ok(())
+        self.plan.start(key, attempt, Some(worker)).map_err(|_| Refusal::Fenced)
     }
 
     pub(super) fn push(&mut self, push: &Push) -> Result<(), Refusal> {
