@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use flow_model::ids::TenantId;
 use flow_model::port::{Broker, BrokerError, ClaimRequest, News, Notice, Renewal, TenantScope};
 use flow_model::work::{Grant, Work};
 use futures::future::join_all;
