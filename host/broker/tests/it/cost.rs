@@ -14,7 +14,7 @@ use flow_model::state::RunState;
 use flow_model::work::{AttemptEnd, DeferTrigger, Deferral, Job, Work};
 use flow_store::Tally;
 use flow_test_support::{Stage, TestStore, returns, spec};
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use serde_json::{Value, json};
 
 /// A stage whose every verb is put on a bill.
@@ -77,11 +77,40 @@ impl Till {
         played
     }
 
+    /// One run of a chain, played by a worker that always waits for what comes next. Answers how many tasks that took.
+    async fn play_awaited(&mut self, length: usize) -> usize {
+        self.dags += 1;
+        let id = format!("dag{}", self.dags);
+        let dag = self.stage.know(spec(json!({"dag_id": id, "tasks": chain(length)}))).await;
+        let before = self.tally();
+        let (mut work, run) = join(self.await_work(), self.stage.trigger(&dag)).await;
+        self.note("trigger", before);
+        for _ in 1..length {
+            let before = self.tally();
+            work = join(self.await_work(), self.stage.finish(&work[0], returns("1"))).await.0;
+            self.note("next", before);
+        }
+        let before = self.tally();
+        self.stage.finish(&work[0], returns("1")).await;
+        self.note("end", before);
+        assert_eq!(self.stage.run_state(&dag, &run).await, RunState::Success);
+        length
+    }
+
     /// Leases what there is for a worker that runs it at once.
     async fn claim(&self) -> Vec<Work> {
+        self.claim_within(0).await
+    }
+
+    /// The same for one that waits.
+    async fn await_work(&self) -> Vec<Work> {
+        self.claim_within(30_000).await
+    }
+
+    async fn claim_within(&self, wait_ms: u64) -> Vec<Work> {
         let (worker, hostname) = (self.stage.worker, "till".to_owned());
         let tenants = TenantScope::All;
-        let request = ClaimRequest { worker, hostname, tenants, slots: 1_024, wait_ms: 0, begins: true };
+        let request = ClaimRequest { worker, hostname, tenants, slots: 1_024, wait_ms, begins: true };
         self.stage.port.claim(request).await.expect("work can be claimed")
     }
 
@@ -189,6 +218,8 @@ async fn bill(db: TestStore) -> String {
     text += &till.settle("one task", tasks);
     let tasks = till.play(chain(10), 1, one).await;
     text += &till.settle("chain of 10", tasks);
+    let tasks = till.play_awaited(10).await;
+    text += &till.settle("chain of 10, awaited", tasks);
     let tasks = till.play(fan(100), 1, one).await;
     text += &till.settle("1 -> 100 -> 1", tasks);
     let tasks = till.play(independent(100), 10, one).await;
