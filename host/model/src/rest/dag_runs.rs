@@ -117,7 +117,7 @@ pub struct TriggerDagRun {
     /// What it stands for; unique within its DAG unless it is null.
     #[serde(default)]
     pub logical_date: Option<Millis>,
-    /// When it is due: now if left out.
+    /// When it may begin, and until when it stays queued: now if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_after: Option<Millis>,
     /// Where its data begins; given together with the end, or not at all.
