@@ -77,7 +77,7 @@ pub struct XcomFilter {
 }
 
 /// An `XCom` to be stored for a task instance.
-#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct XcomBody {
     /// Its key.
@@ -92,7 +92,7 @@ pub struct XcomBody {
 }
 
 /// Another value for an `XCom`.
-#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct XcomPatch {
     /// Its new value.
