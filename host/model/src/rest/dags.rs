@@ -8,11 +8,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::dag_versions::DagVersion;
 use super::tasks::TimeDelta;
-use crate::dag::ParamSpec;
+use crate::backfill;
+use crate::dag::{DagSpec, ParamSpec, ScheduleSpec};
 use crate::ids::{DagId, ModuleName};
-use crate::run::RunType;
+use crate::run::{RunType, permits};
 use crate::state::RunState;
 use crate::time::Millis;
+use crate::timetable::Schedule;
 
 /// A DAG.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -40,12 +42,17 @@ pub struct Dag {
     pub relative_fileloc: Option<String>,
     /// The module's name.
     pub fileloc: String,
+    /// The module's name: what to give where its source file's token is asked for.
+    pub file_token: String,
     /// One line about it.
     pub description: Option<String>,
     /// Its schedule, such as a cron expression; null if it runs only by hand.
     pub timetable_summary: Option<String>,
     /// Its schedule in words.
     pub timetable_description: Option<String>,
+    /// Which runs its schedule makes.
+    #[serde(flatten)]
+    pub timing: Timing,
     /// Its labels.
     pub tags: Vec<DagTag>,
     /// How many of its tasks run at once at most.
@@ -68,6 +75,32 @@ pub struct Dag {
     pub next_dagrun_run_after: Option<Millis>,
     /// Who answers for its tasks.
     pub owners: Vec<String>,
+}
+
+/// Which runs a DAG's schedule makes, and which runs there may be besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Timing {
+    /// Whether it has a run for each part of its assets.
+    pub timetable_partitioned: bool,
+    /// Whether its runs come again and again by time.
+    pub timetable_periodic: bool,
+    /// Whether a range of its runs can be backfilled.
+    pub is_backfillable: bool,
+    /// The kinds of run there may be; null for all of them.
+    pub allowed_run_types: Option<Vec<RunType>>,
+}
+
+impl From<&DagSpec> for Timing {
+    fn from(spec: &DagSpec) -> Self {
+        let schedule = spec.schedule.as_ref().and_then(|schedule| Schedule::parse(schedule).ok());
+        let allowed = &spec.allowed_run_types;
+        Self {
+            timetable_partitioned: spec.schedule.as_ref().is_some_and(ScheduleSpec::is_partitioned),
+            timetable_periodic: schedule.as_ref().is_some_and(Schedule::is_periodic),
+            is_backfillable: schedule.as_ref().is_some_and(backfill::is_known) && permits(allowed, RunType::Backfill),
+            allowed_run_types: (!allowed.is_empty()).then(|| allowed.clone()),
+        }
+    }
 }
 
 /// A label of a DAG.
@@ -106,8 +139,6 @@ pub struct DagDetails {
     pub params: BTreeMap<String, ParamSpec>,
     /// Whether the first task that fails ends a run.
     pub fail_fast: bool,
-    /// The kinds of run there may be; all of them if empty.
-    pub allowed_run_types: Vec<RunType>,
     /// Whether clearing takes a run to the latest version, where the request does not say.
     pub rerun_with_latest_version: bool,
     /// Always false: there are no templates.
@@ -126,6 +157,8 @@ pub struct DagDetails {
     pub owner_links: Option<Map<String, Value>>,
     /// Whether it is one of the caller's favorites.
     pub is_favorite: bool,
+    /// How many of its runs have begun and not ended.
+    pub active_runs_count: u64,
     /// The same as `max_active_tasks`.
     pub concurrency: u32,
     /// Its newest version.
@@ -232,4 +265,31 @@ pub enum TagsMatch {
     Any,
     /// All.
     All,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_schedule_says_which_runs_it_makes() {
+        let timing = |schedule: Value, allowed: Value| {
+            let dag = json!({"dag_id": "d", "schedule": schedule, "allowed_run_types": allowed, "tasks": []});
+            let Timing { timetable_partitioned, timetable_periodic, is_backfillable, allowed_run_types } =
+                Timing::from(&serde_json::from_value::<DagSpec>(dag).expect("a DAG"));
+            (timetable_partitioned, timetable_periodic, is_backfillable, allowed_run_types.is_some())
+        };
+        let daily = json!({"cron": {"expression": "@daily"}});
+        let asset = json!({"asset": {"name": "a"}});
+        assert_eq!(timing(json!(null), json!([])), (false, false, false, false));
+        assert_eq!(timing(daily.clone(), json!([])), (false, true, true, false));
+        assert_eq!(timing(daily.clone(), json!(["scheduled"])), (false, true, false, true));
+        assert_eq!(timing(daily, json!(["backfill"])), (false, true, true, true));
+        assert_eq!(timing(json!("once"), json!([])), (false, false, false, false));
+        assert_eq!(timing(json!({"custom": {"timetable": "t"}}), json!([])), (false, true, false, false));
+        assert_eq!(timing(json!({"assets": {"expression": asset}}), json!([])), (false, false, false, false));
+        let parts = json!({"assets": {"expression": asset, "partitions": {"mapper": "identity"}}});
+        assert_eq!(timing(parts, json!([])), (true, false, false, false));
+    }
 }

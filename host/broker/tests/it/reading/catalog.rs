@@ -5,7 +5,7 @@ use std::time::Duration;
 use flow_broker::{Actor, ServiceError};
 use flow_model::ids::DagId;
 use flow_model::rest::dag_versions::DagVersionFilter;
-use flow_model::rest::dags::{DagFilter, TagsMatch};
+use flow_model::rest::dags::{Dag, DagFilter, DagPatch, TagsMatch};
 use flow_model::rest::health::HealthStatus;
 use flow_model::rest::jobs::JobFilter;
 use flow_model::rest::tasks::TimeDelta;
@@ -150,6 +150,35 @@ on_both! {
         assert!(is_not_found(&stage.local.dag_version(&stage.tenant, &dag, 2).await));
         let everyones = stage.local.dag_versions(&stage.tenant, None, &DagVersionFilter::default(), &all()).await;
         assert_eq!(everyones.expect("a page").total, 1);
+    }
+
+    async fn a_paused_dag_shows_what_would_come_next(db: TestStore) {
+        let stage = Stage::open(db).await;
+        let dag = stage.know(spec(json!({
+            "dag_id": "daily", "schedule": {"cron_data_interval": {"expression": "@daily"}},
+            "tasks": [{"task_id": "a", "function": "f"}],
+        }))).await;
+        let pause = async |is_paused| {
+            stage.local.patch_dag(&stage.admin(), &dag, DagPatch { is_paused }).await.expect("it can be changed")
+        };
+        let next = |dag: &Dag| {
+            (dag.next_dagrun_run_after, dag.next_dagrun_logical_date, dag.next_dagrun_data_interval_end)
+        };
+        let going = next(&stage.local.dag(&stage.tenant, &dag).await.expect("the DAG"));
+        assert_eq!(next(&pause(true).await), going);
+        let listed = stage.local.dags(&stage.admin(), &DagFilter::default(), &all()).await.expect("a page").entries;
+        assert_eq!(next(&listed[0]), going);
+        assert!(listed[0].timing.is_backfillable && listed[0].timing.allowed_run_types.is_none());
+        stage.pass(Duration::from_hours(72)).await;
+        let later = stage.local.dag_details(&stage.admin(), &dag).await.expect("the DAG");
+        assert!(later.dag.next_dagrun_run_after > going.0, "it moves on with the time");
+        assert_eq!(later.active_runs_count, 0, "and yet nothing runs");
+        let run = stage.trigger(&dag).await;
+        pause(false).await;
+        stage.pass(Duration::ZERO).await;
+        assert_eq!(stage.run_state(&dag, &run).await, RunState::Running);
+        let running = stage.local.dag_details(&stage.admin(), &dag).await.expect("the DAG").active_runs_count;
+        assert!(running >= 1, "{running}");
     }
 
     async fn tasks_know_their_neighbours(db: TestStore) {
