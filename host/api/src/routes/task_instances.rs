@@ -3,6 +3,7 @@
 use axum::extract::State;
 use flow_model::rest::batch::TaskInstancesBatch;
 use flow_model::rest::task_instances::{TaskDependency, TaskInstance, TaskInstanceFilter, TaskTry};
+use flow_model::rest::task_traits::TaskTraits;
 use flow_model::rest::{Dates, Scope};
 use flow_model::roles::Role;
 use serde::Serialize;
@@ -36,17 +37,17 @@ pub(super) fn routes() -> Routes {
     get,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances",
     tag = "Task Instance",
-    params(RunsPath, PageQuery, TaskInstanceFilter, Dates),
+    params(RunsPath, PageQuery, TaskInstanceFilter, TaskTraits, Dates),
     responses((status = 200, body = TaskInstances)),
 )]
 async fn get_task_instances(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<RunsPath>,
-    Query(page): Query<PageQuery>,
+    Queries(page, traits): Queries<PageQuery, TaskTraits>,
     Queries(filter, dates): Queries<TaskInstanceFilter, Dates>,
 ) -> Result<Json<TaskInstances>, Problem> {
-    let (scope, filter): (Scope, _) = (path.into(), TaskInstanceFilter { dates, ..filter });
+    let (scope, filter): (Scope, _) = (path.into(), TaskInstanceFilter { dates, traits, ..filter });
     Ok(Json(api.broker.task_instances(&actor.tenant, &scope, &filter, &page.into()).await?.into()))
 }
 
@@ -87,17 +88,17 @@ async fn get_task_instance(
     get,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/listMapped",
     tag = "Task Instance",
-    params(TaskInstancePath, PageQuery, TaskInstanceFilter, Dates),
+    params(TaskInstancePath, PageQuery, TaskInstanceFilter, TaskTraits, Dates),
     responses((status = 200, body = TaskInstances)),
 )]
 async fn get_mapped_task_instances(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<TaskInstancePath>,
-    Query(page): Query<PageQuery>,
+    Queries(page, traits): Queries<PageQuery, TaskTraits>,
     Queries(filter, dates): Queries<TaskInstanceFilter, Dates>,
 ) -> Result<Json<TaskInstances>, Problem> {
-    let which = (TaskInstanceFilter { dates, ..filter }, &page.into());
+    let which = (TaskInstanceFilter { dates, traits, ..filter }, &page.into());
     Ok(Json(api.broker.mapped_instances(&actor.tenant, path.run(), &path.task_id, which).await?.into()))
 }
 

@@ -85,6 +85,10 @@ pub struct DagRunFilter {
     pub partition_key_pattern: Option<String>,
     /// For a part that begins with this.
     pub partition_key_prefix_pattern: Option<String>,
+    /// With this text in its configuration, in letters of either case.
+    pub conf_contains: Option<String>,
+    /// Made for events of an asset with this text in its name or URI.
+    pub consuming_asset_pattern: Option<String>,
     /// Of this version of their DAG's module.
     pub bundle_version: Option<String>,
     /// Of DAG versions with one of these numbers.

@@ -6,15 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
+use super::NewestRun;
 use super::dag_versions::DagVersion;
 use super::tasks::TimeDelta;
-use crate::backfill;
-use crate::dag::{DagSpec, ParamSpec, ScheduleSpec};
+pub use super::timing::Timing;
+use crate::dag::ParamSpec;
 use crate::ids::{DagId, ModuleName};
-use crate::run::{RunType, permits};
 use crate::state::RunState;
 use crate::time::Millis;
-use crate::timetable::Schedule;
 
 /// A DAG.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -75,32 +74,6 @@ pub struct Dag {
     pub next_dagrun_run_after: Option<Millis>,
     /// Who answers for its tasks.
     pub owners: Vec<String>,
-}
-
-/// Which runs a DAG's schedule makes, and which runs there may be besides.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Timing {
-    /// Whether it has a run for each part of its assets.
-    pub timetable_partitioned: bool,
-    /// Whether its runs come again and again by time.
-    pub timetable_periodic: bool,
-    /// Whether a range of its runs can be backfilled.
-    pub is_backfillable: bool,
-    /// The kinds of run there may be; null for all of them.
-    pub allowed_run_types: Option<Vec<RunType>>,
-}
-
-impl From<&DagSpec> for Timing {
-    fn from(spec: &DagSpec) -> Self {
-        let schedule = spec.schedule.as_ref().and_then(|schedule| Schedule::parse(schedule).ok());
-        let allowed = &spec.allowed_run_types;
-        Self {
-            timetable_partitioned: spec.schedule.as_ref().is_some_and(ScheduleSpec::is_partitioned),
-            timetable_periodic: schedule.as_ref().is_some_and(Schedule::is_periodic),
-            is_backfillable: schedule.as_ref().is_some_and(backfill::is_known) && permits(allowed, RunType::Backfill),
-            allowed_run_types: (!allowed.is_empty()).then(|| allowed.clone()),
-        }
-    }
 }
 
 /// A label of a DAG.
@@ -229,6 +202,10 @@ pub struct DagFilter {
     pub bundle_name: Option<String>,
     /// Of this version of their module.
     pub bundle_version: Option<String>,
+    /// Whose newest run has these dates; their parameters are read by themselves.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub newest_run: NewestRun,
 }
 
 impl Default for DagFilter {
@@ -252,6 +229,7 @@ impl Default for DagFilter {
             last_dag_run_state: None,
             bundle_name: None,
             bundle_version: None,
+            newest_run: NewestRun::default(),
         }
     }
 }
@@ -265,31 +243,4 @@ pub enum TagsMatch {
     Any,
     /// All.
     All,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_schedule_says_which_runs_it_makes() {
-        let timing = |schedule: Value, allowed: Value| {
-            let dag = json!({"dag_id": "d", "schedule": schedule, "allowed_run_types": allowed, "tasks": []});
-            let Timing { timetable_partitioned, timetable_periodic, is_backfillable, allowed_run_types } =
-                Timing::from(&serde_json::from_value::<DagSpec>(dag).expect("a DAG"));
-            (timetable_partitioned, timetable_periodic, is_backfillable, allowed_run_types.is_some())
-        };
-        let daily = json!({"cron": {"expression": "@daily"}});
-        let asset = json!({"asset": {"name": "a"}});
-        assert_eq!(timing(json!(null), json!([])), (false, false, false, false));
-        assert_eq!(timing(daily.clone(), json!([])), (false, true, true, false));
-        assert_eq!(timing(daily.clone(), json!(["scheduled"])), (false, true, false, true));
-        assert_eq!(timing(daily, json!(["backfill"])), (false, true, true, true));
-        assert_eq!(timing(json!("once"), json!([])), (false, false, false, false));
-        assert_eq!(timing(json!({"custom": {"timetable": "t"}}), json!([])), (false, true, false, false));
-        assert_eq!(timing(json!({"assets": {"expression": asset}}), json!([])), (false, false, false, false));
-        let parts = json!({"assets": {"expression": asset, "partitions": {"mapper": "identity"}}});
-        assert_eq!(timing(parts, json!([])), (true, false, false, false));
-    }
 }

@@ -3,7 +3,7 @@
 use flow_model::graph::MAX_TASKS;
 use flow_model::ids::{DagId, DagVersionId, TenantId};
 use flow_model::rest::dags::{Dag, DagFilter, DagTag, TagsMatch, Timing};
-use flow_model::rest::{Names, Page, PageRequest};
+use flow_model::rest::{Names, NewestRun, Page, PageRequest};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 
@@ -174,11 +174,24 @@ pub async fn list(
         .and(concat!(newest_run!("r.state"), " IN (?)"), filter.dag_run_state.iter().map(|state| state.as_str()))
         .and("d.module = ?", filter.bundle_name.as_deref())
         .and("CAST(v.module_version AS TEXT) = ?", filter.bundle_version.as_deref());
+    dags = with_newest_run(dags, &filter.newest_run);
     dags = match filter.tags_match_mode {
         TagsMatch::Any => dags.and(tagged, &filter.tags),
         TagsMatch::All => filter.tags.iter().fold(dags, |dags, tag| dags.and(tagged, [tag])),
     };
     dags.page::<Columns, _>(db, SELECT, ORDER, page).await
+}
+
+/// Only DAGs whose newest run has dates in these ranges.
+fn with_newest_run(dags: Selection, dates: &NewestRun) -> Selection {
+    dags.and(concat!(newest_run!("r.start_date"), " >= ?"), dates.dag_run_start_date_gte)
+        .and(concat!(newest_run!("r.start_date"), " > ?"), dates.dag_run_start_date_gt)
+        .and(concat!(newest_run!("r.start_date"), " <= ?"), dates.dag_run_start_date_lte)
+        .and(concat!(newest_run!("r.start_date"), " < ?"), dates.dag_run_start_date_lt)
+        .and(concat!(newest_run!("r.end_date"), " >= ?"), dates.dag_run_end_date_gte)
+        .and(concat!(newest_run!("r.end_date"), " > ?"), dates.dag_run_end_date_gt)
+        .and(concat!(newest_run!("r.end_date"), " <= ?"), dates.dag_run_end_date_lte)
+        .and(concat!(newest_run!("r.end_date"), " < ?"), dates.dag_run_end_date_lt)
 }
 
 /// One DAG.

@@ -9,7 +9,7 @@ use flow_model::rest::dags::{Dag, DagFilter, DagPatch, TagsMatch};
 use flow_model::rest::health::HealthStatus;
 use flow_model::rest::jobs::JobFilter;
 use flow_model::rest::tasks::TimeDelta;
-use flow_model::rest::{Names, PageRequest};
+use flow_model::rest::{Names, NewestRun, PageRequest};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 use flow_store::dag;
@@ -42,6 +42,16 @@ fn every_filter() -> DagFilter {
         last_dag_run_state: Some(RunState::Failed),
         bundle_name: Some("x".to_owned()),
         bundle_version: Some("1".to_owned()),
+        newest_run: NewestRun {
+            dag_run_start_date_gte: Some(Millis(0)),
+            dag_run_start_date_gt: Some(Millis(0)),
+            dag_run_start_date_lte: Some(Millis(9)),
+            dag_run_start_date_lt: Some(Millis(9)),
+            dag_run_end_date_gte: Some(Millis(0)),
+            dag_run_end_date_gt: Some(Millis(0)),
+            dag_run_end_date_lte: Some(Millis(9)),
+            dag_run_end_date_lt: Some(Millis(9)),
+        },
     }
 }
 
