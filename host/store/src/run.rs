@@ -41,7 +41,7 @@ pub use history::{
     active, active_of_dag, counts, dags_held, last_scheduled, lock_held, lock_timed_out, next_timeout, of_attempt,
     previous, previous_success,
 };
-pub use partition::{partitions, set_partition};
+pub use partition::{forget_partition, partitions, set_partition};
 pub use renumber::{renumber, tasks};
 pub use replay::{at, join_backfill, replace_conf};
 pub use room::{any_waits, durations, latest_states, next_due, running, with_room};

@@ -3,6 +3,7 @@
 //! Names and shapes are Airflow's REST API v2 wherever it has the resource. A list's filter is a `…Filter` that derives
 //! `Deserialize` with defaults and `IntoParams`: the API reads it from the query as it is and hands it to the service.
 
+pub mod asset_states;
 pub mod assets;
 pub mod backfills;
 pub mod batch;

@@ -76,6 +76,15 @@ pub struct XcomFilter {
     pub dates: Dates,
 }
 
+/// How the value of an `XCom` is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct XcomQuery {
+    /// As a text with the JSON in it, rather than as JSON.
+    pub stringify: bool,
+}
+
 /// An `XCom` to be stored for a task instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
