@@ -104,7 +104,7 @@ on_both! {
             (ImportErrorFilter { bundle_name: some("other"), ..none() }, 0),
         ] {
             let found = broker.import_errors(&ada.tenant, &filter, &page(50, 0, &["-timestamp"])).await.expect("a list");
-            assert_eq!((found.total, found.entries.len()), (expected, expected as usize), "{filter:?}");
+            assert_eq!((found.total, found.entries.len() as u64), (expected, expected), "{filter:?}");
         }
         let versions = broker.module_versions(&ada.tenant, &name("m"), &page(50, 0, &[])).await.expect("a list");
         let states: Vec<_> = versions.entries.iter().map(|version| (version.state, version.is_current)).collect();
