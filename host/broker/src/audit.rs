@@ -12,13 +12,7 @@ use crate::error::{Actor, PlatformActor, ServiceError};
 use crate::local::LocalBroker;
 
 /// Notes that a member or program of a tenant did something.
-pub(crate) async fn note(
-    db: &mut Session,
-    actor: &Actor,
-    at: Millis,
-    event: &str,
-    extra: &Value,
-) -> Result<(), StoreError> {
+pub(crate) fn note(db: &mut Session, actor: &Actor, at: Millis, event: &str, extra: &Value) -> Result<(), StoreError> {
     let event = Event {
         tenant: Some(&actor.tenant),
         at,
@@ -27,11 +21,11 @@ pub(crate) async fn note(
         extra: Some(extra.to_string()),
         ..Event::default()
     };
-    event_log::append(db, &event).await
+    event_log::append(db, &[event])
 }
 
 /// Notes that somebody did something to a run.
-pub(crate) async fn note_run(
+pub(crate) fn note_run(
     db: &mut Session,
     actor: &Actor,
     at: Millis,
@@ -49,11 +43,11 @@ pub(crate) async fn note_run(
         extra: (!extra.is_null()).then(|| extra.to_string()),
         ..Event::default()
     };
-    event_log::append(db, &event).await
+    event_log::append(db, &[event])
 }
 
 /// Notes that an administrator of the platform did something.
-pub(crate) async fn note_platform(
+pub(crate) fn note_platform(
     db: &mut Session,
     actor: &PlatformActor,
     at: Millis,
@@ -61,7 +55,7 @@ pub(crate) async fn note_platform(
     extra: &Value,
 ) -> Result<(), StoreError> {
     let event = Event { at, owner: &actor.name, event, extra: Some(extra.to_string()), ..Event::default() };
-    event_log::append(db, &event).await
+    event_log::append(db, &[event])
 }
 
 impl LocalBroker {

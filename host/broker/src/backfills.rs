@@ -86,7 +86,7 @@ impl LocalBroker {
         let id = first.ok_or(ServiceError::Internal)?;
         let runs: usize = drafts.iter().map(|draft| draft.runs.len()).sum();
         let extra = json!({"dag_id": body.dag_id, "backfill_id": id, "dags": drafts.len(), "runs": runs});
-        audit::note(&mut tx, actor, now, "create_backfill", &extra).await?;
+        audit::note(&mut tx, actor, now, "create_backfill", &extra)?;
         self.conclude(tx, Written { room: RoomChanges::of_backfill(), ..Written::default() }).await?;
         self.backfill(tenant, id).await
     }

@@ -119,7 +119,7 @@ pub(crate) async fn offer(db: &mut Session, engine: &Engine, rows: &[(DagId, Cal
         callbacks.push(row.clone());
     }
     callback::insert(db, &callbacks).await?;
-    work::insert(db, &offers).await
+    work::insert(db, &offers)
 }
 
 /// The work of a callback's present try.
@@ -196,7 +196,7 @@ impl LocalBroker {
             callback::save(&mut tx, &callback).await?;
             if let Some(at) = again {
                 let offer = offered(&self.inner.engine, dag, &callback, now, at);
-                work::insert(&mut tx, &[offer]).await?;
+                work::insert(&mut tx, &[offer])?;
             }
         }
         tx.commit().await?;

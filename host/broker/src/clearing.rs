@@ -79,7 +79,7 @@ impl LocalBroker {
             run::set_note(&mut tx, &actor.tenant, key, Some(&note)).await?;
         }
         let extra = json!({"only_failed": body.only_failed, "only_new": body.only_new, "tasks": tasks.len()});
-        audit::note_run(&mut tx, actor, now, "clear_dag_run", (dag, run_id), &extra).await?;
+        audit::note_run(&mut tx, actor, now, "clear_dag_run", (dag, run_id), &extra)?;
         self.conclude(tx, written).await?;
         Ok(Cleared::Done(Box::new(self.run(&actor.tenant, dag, run_id).await?)))
     }
@@ -126,7 +126,7 @@ impl LocalBroker {
             drop(tx);
         } else {
             let extra = json!({"dag_id": dag, "runs": cleared.len()});
-            audit::note(&mut tx, actor, now, "clear_task_instances", &extra).await?;
+            audit::note(&mut tx, actor, now, "clear_task_instances", &extra)?;
             self.conclude(tx, written).await?;
         }
         let mut instances = Vec::new();

@@ -3,7 +3,7 @@
 //! A lone verb commits at once; under load a transaction holds hundreds, and each statement takes all of them. Two
 //! transitions of one task instance never share a batch. If a batch fails its members are tried one by one, so that one
 //! that cannot succeed fails alone. Claims come last in a batch, so that what a finished task releases is handed out by
-//! the very transaction that releases it.
+//! the very transaction that releases it; if workers wait for nothing else, it begins before it was ever queued.
 
 use std::sync::Arc;
 
@@ -17,16 +17,19 @@ use crate::engine::Engine;
 
 mod ask;
 mod batch;
+mod begin;
 mod claims;
 mod desk;
 mod ends;
 mod execute;
+mod hands;
 mod steps;
 
 use ask::Ask;
 pub(crate) use ask::Refusal;
 pub(crate) use claims::Share;
 pub(crate) use ends::returned;
+pub(crate) use hands::FreeHands;
 
 /// A task attempt begins.
 pub(crate) struct Start {

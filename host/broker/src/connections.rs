@@ -53,7 +53,7 @@ impl LocalBroker {
             return Err(ServiceError::conflict(format!("connection {:?}", id.as_str()), "it exists already"));
         }
         quota::admit("connections", connection::count(&mut tx, &actor.tenant).await? - 1, 1, allowed)?;
-        audit::note(&mut tx, actor, now, "post_connection", &json!({"connection_id": id})).await?;
+        audit::note(&mut tx, actor, now, "post_connection", &json!({"connection_id": id}))?;
         tx.commit().await?;
         shown(&key, &actor.tenant, sealed)
     }
@@ -78,7 +78,7 @@ impl LocalBroker {
         if !connection::update(&mut tx, &actor.tenant, &sealed, now).await? {
             return Err(absent(id));
         }
-        audit::note(&mut tx, actor, now, "patch_connection", &json!({"connection_id": id})).await?;
+        audit::note(&mut tx, actor, now, "patch_connection", &json!({"connection_id": id}))?;
         tx.commit().await?;
         shown(&key, &actor.tenant, sealed)
     }
@@ -89,7 +89,7 @@ impl LocalBroker {
         if !connection::delete(&mut tx, &actor.tenant, id).await? {
             return Err(absent(id));
         }
-        audit::note(&mut tx, actor, self.now(), "delete_connection", &json!({"connection_id": id})).await?;
+        audit::note(&mut tx, actor, self.now(), "delete_connection", &json!({"connection_id": id}))?;
         Ok(tx.commit().await?)
     }
 }

@@ -10,6 +10,7 @@ use flow_store::event_log::{self, Event};
 use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError};
 
+use crate::committer::FreeHands;
 use crate::engine::Engine;
 use crate::plan::{Holding, Plan, Written};
 use crate::versions::Version;
@@ -35,11 +36,13 @@ impl NewRun {
     }
 }
 
-/// Creates runs and answers which of them: one whose run id or logical date is taken is left out.
+/// Creates runs and answers which of them: one whose run id or logical date is taken is left out. Their first tasks may begin
+/// at once in these hands.
 pub(crate) async fn create(
     db: &mut Session,
     engine: &Engine,
     runs: &[&NewRun],
+    hands: &mut FreeHands,
 ) -> Result<(HashSet<RunKey>, Written), StoreError> {
     let mut new: Vec<RunRow> = runs.iter().map(|new| new.row.clone()).collect();
     let is_early = new.iter().any(|run| !is_due(run.run_after, run.queued_at));
@@ -50,15 +53,14 @@ pub(crate) async fn create(
     let created = run::insert(db, &rows).await?;
     plan.retain(&created);
     let runs: Vec<&NewRun> = runs.iter().copied().filter(|new| created.contains(&new.row.key)).collect();
-    for new in &runs {
-        describe(db, new).await?;
-    }
+    describe(db, &runs).await?;
     let confs: Vec<_> =
         runs.iter().filter_map(|new| Some((&new.row.tenant, new.row.key, new.conf.as_deref()?))).collect();
     if !confs.is_empty() {
-        run::insert_confs(db, &confs).await?;
+        run::insert_confs(db, &confs)?;
     }
     set_deadlines(db, &rows, &runs).await?;
+    plan.hand_over(hands);
     let mut written = plan.write(db).await?;
     written.room.merge(room);
     written.delays |= is_early;
@@ -92,16 +94,23 @@ pub(crate) async fn begin(db: &mut Session, engine: &Engine, run: RunRow) -> Res
 }
 
 /// What only some runs have: a note, a partition, and somebody who asked for them.
-async fn describe(db: &mut Session, new: &NewRun) -> Result<(), StoreError> {
-    let run = &new.row;
-    if let Some(note) = &new.note {
-        run::set_note(db, &run.tenant, run.key, Some(note)).await?;
+async fn describe(db: &mut Session, runs: &[&NewRun]) -> Result<(), StoreError> {
+    let mut events = Vec::new();
+    for new in runs {
+        let run = &new.row;
+        if let Some(note) = &new.note {
+            run::set_note(db, &run.tenant, run.key, Some(note)).await?;
+        }
+        if let Some(key) = &new.partition {
+            run::set_partition(db, &run.tenant, run.key, key).await?;
+        }
+        events.extend(new.owner.as_deref().map(|owner| asked_for(run, owner)));
     }
-    if let Some(key) = &new.partition {
-        run::set_partition(db, &run.tenant, run.key, key).await?;
-    }
-    let Some(owner) = &new.owner else { return Ok(()) };
-    let event = Event {
+    if events.is_empty() { Ok(()) } else { event_log::append(db, &events) }
+}
+
+fn asked_for<'r>(run: &'r RunRow, owner: &'r str) -> Event<'r> {
+    Event {
         tenant: Some(&run.tenant),
         at: run.queued_at,
         owner,
@@ -109,8 +118,7 @@ async fn describe(db: &mut Session, new: &NewRun) -> Result<(), StoreError> {
         dag_id: Some(run.dag_id.as_str()),
         run_id: Some(run.run_id.as_str()),
         ..Event::default()
-    };
-    event_log::append(db, &event).await
+    }
 }
 
 fn created_event(run: &RunRow) -> (flow_model::ids::TenantId, StateEvent) {

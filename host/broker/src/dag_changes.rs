@@ -41,7 +41,7 @@ impl LocalBroker {
             (written.room.waits, written.room.backfills) = (true, true);
         }
         written.offers |= asked;
-        audit::note(&mut tx, actor, now, "patch_dag", &json!({"dag_id": id, "is_paused": patch.is_paused})).await?;
+        audit::note(&mut tx, actor, now, "patch_dag", &json!({"dag_id": id, "is_paused": patch.is_paused}))?;
         self.conclude(tx, written).await?;
         self.inner.engine.due.notify_one();
         self.dag(&actor.tenant, id).await
@@ -69,7 +69,7 @@ impl LocalBroker {
                 dag::delete(&mut tx, tenant, id).await?;
                 dag_version::delete(&mut tx, tenant, id).await?;
                 backfill::delete_of_dag(&mut tx, tenant, id).await?;
-                audit::note(&mut tx, actor, self.now(), "delete_dag", &json!({"dag_id": id})).await?;
+                audit::note(&mut tx, actor, self.now(), "delete_dag", &json!({"dag_id": id}))?;
                 return Ok(tx.commit().await?);
             }
             run::delete(&mut tx, tenant, &runs).await?;

@@ -95,7 +95,7 @@ impl LocalBroker {
         plan.settle(&mut tx).await?;
         let written = plan.write(&mut tx).await?;
         let extra = json!({"task_id": task, "map_index": map_index, "chosen_options": answered.chosen_options});
-        audit::note_run(&mut tx, actor, self.now(), "answer", (dag, run_id), &extra).await?;
+        audit::note_run(&mut tx, actor, self.now(), "answer", (dag, run_id), &extra)?;
         self.conclude(tx, written).await?;
         let Answered { chosen_options, params_input, responded_at, responded_by_user } = answered;
         Ok(HitlResponse { responded_by: responded_by_user, responded_at, chosen_options, params_input })

@@ -68,7 +68,7 @@ impl LocalBroker {
         key::retire_signing_keys(&mut tx, now).await?;
         key::forget_signing_keys(&mut tx, now.before(MAX_LIFE)).await?;
         key::insert_signing_key(&mut tx, &key).await?;
-        audit::note_platform(&mut tx, actor, now, "rotate_signing_key", &json!({"kid": key.kid})).await?;
+        audit::note_platform(&mut tx, actor, now, "rotate_signing_key", &json!({"kid": key.kid}))?;
         tx.commit().await?;
         Ok(key.into())
     }

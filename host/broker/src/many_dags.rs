@@ -22,7 +22,7 @@ impl LocalBroker {
         if !dag_favorite::insert(&mut tx, &actor.tenant, &actor.name, dag).await? {
             return Err(ServiceError::conflict(named(dag), "it is marked as favorite already"));
         }
-        audit::note(&mut tx, actor, self.now(), "favorite_dag", &json!({"dag_id": dag})).await?;
+        audit::note(&mut tx, actor, self.now(), "favorite_dag", &json!({"dag_id": dag}))?;
         Ok(tx.commit().await?)
     }
 
@@ -33,7 +33,7 @@ impl LocalBroker {
         if !dag_favorite::delete(&mut tx, &actor.tenant, &actor.name, dag).await? {
             return Err(ServiceError::conflict(named(dag), "it is not marked as favorite"));
         }
-        audit::note(&mut tx, actor, self.now(), "unfavorite_dag", &json!({"dag_id": dag})).await?;
+        audit::note(&mut tx, actor, self.now(), "unfavorite_dag", &json!({"dag_id": dag}))?;
         Ok(tx.commit().await?)
     }
 

@@ -57,7 +57,7 @@ impl LocalBroker {
             let reason = "every task instance that is meant is in this state already";
             return Err(ServiceError::conflict(subject.to_string(), reason));
         }
-        audit::note_run(&mut tx, actor, self.now(), "patch_task_instance", (dag, run_id), &extra).await?;
+        audit::note_run(&mut tx, actor, self.now(), "patch_task_instance", (dag, run_id), &extra)?;
         self.conclude(tx, written).await?;
         self.shown(&actor.tenant, dag, marked.iter().map(|run| (&run.run, &run.all))).await
     }
@@ -131,8 +131,7 @@ impl LocalBroker {
             return Err(ServiceError::conflict(subject.to_string(), reason));
         }
         task_instance::delete_with_all(&mut tx, &actor.tenant, key).await?;
-        audit::note_run(&mut tx, actor, self.now(), "delete_task_instance", (dag, run_id), &json!({"task_id": task}))
-            .await?;
+        audit::note_run(&mut tx, actor, self.now(), "delete_task_instance", (dag, run_id), &json!({"task_id": task}))?;
         Ok(tx.commit().await?)
     }
 

@@ -71,7 +71,7 @@ impl LocalBroker {
         };
         let version = self.inner.add_version(&mut tx, actor, name, (versions.last + 1, &again)).await?;
         let extra = json!({"module": name, "version": version, "of": target.version});
-        audit::note(&mut tx, actor, self.now(), "rollback_module", &extra).await?;
+        audit::note(&mut tx, actor, self.now(), "rollback_module", &extra)?;
         tx.commit().await?;
         self.inner.parse_offered();
         self.parsed(&actor.tenant, name, version).await
@@ -112,7 +112,7 @@ impl LocalBroker {
         for version in 1..=versions.last {
             log::delete(&mut tx, tenant, &format!("module:{name}@{version}")).await?;
         }
-        audit::note(&mut tx, actor, self.now(), "delete_module", &json!({"module": name})).await?;
+        audit::note(&mut tx, actor, self.now(), "delete_module", &json!({"module": name}))?;
         Ok(tx.commit().await?)
     }
 

@@ -15,7 +15,7 @@ use crate::local::{Inner, LocalBroker};
 impl Inner {
     /// Offers the parse of a module's version, within the transaction that stores it. Call [`Inner::parse_offered`] once
     /// that is committed.
-    pub(crate) async fn offer_parse(
+    pub(crate) fn offer_parse(
         &self,
         db: &mut Session,
         tenant: &TenantId,
@@ -23,7 +23,7 @@ impl Inner {
         now: Millis,
     ) -> Result<AttemptId, StoreError> {
         let kind = WorkKind::Parse { module: module.clone(), version, losses: 0 };
-        self.offer(db, tenant.clone(), kind, now).await
+        self.offer(db, tenant.clone(), kind, now)
     }
 
     /// Tells claimers that a parse waits.
@@ -31,17 +31,10 @@ impl Inner {
         self.committer.stocked();
     }
 
-    async fn offer(
-        &self,
-        db: &mut Session,
-        tenant: TenantId,
-        kind: WorkKind,
-        now: Millis,
-    ) -> Result<AttemptId, StoreError> {
+    fn offer(&self, db: &mut Session, tenant: TenantId, kind: WorkKind, now: Millis) -> Result<AttemptId, StoreError> {
         let attempt = self.engine.mint_attempt(now);
         let turn = Some(self.engine.turn(&tenant));
-        work::insert(db, &[WorkRow { attempt, tenant, kind, turn, priority: URGENT, available_at: now, lease: None }])
-            .await?;
+        work::insert(db, &[WorkRow { attempt, tenant, kind, turn, priority: URGENT, available_at: now, lease: None }])?;
         Ok(attempt)
     }
 }
@@ -90,7 +83,7 @@ impl LocalBroker {
         }
         if let Some(losses) = losses_if_again(&end, losses) {
             let kind = WorkKind::Parse { module, version, losses };
-            self.inner.offer(&mut tx, row.tenant, kind, now).await?;
+            self.inner.offer(&mut tx, row.tenant, kind, now)?;
             tx.commit().await?;
             self.inner.parse_offered();
             return Ok(true);

@@ -36,7 +36,7 @@ impl LocalBroker {
                 let (mut tx, row) = self.locked_run("clear partition", &actor.tenant, dag, &run_id).await?;
                 run::forget_partition(&mut tx, &actor.tenant, row.key).await?;
                 let extra = json!({"clear_task_instances": clears});
-                audit::note_run(&mut tx, actor, self.now(), "clear_partition", (dag, &run_id), &extra).await?;
+                audit::note_run(&mut tx, actor, self.now(), "clear_partition", (dag, &run_id), &extra)?;
                 tx.commit().await?;
             }
             done.dag_runs_cleared += 1;

@@ -4,12 +4,12 @@
 //! ask for, of all runs in one statement, and at the end writes what came of it: rows, places in the queue, records of
 //! tries, lanes and tallies always change together.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use flow_model::admission::limits_of;
 use flow_model::advance::{Finish, Instance, Progress, Refusal, RunFacts, Wanted};
 use flow_model::human_input::Answered;
-use flow_model::ids::{AttemptId, RunKey, TenantId};
+use flow_model::ids::{AttemptId, JobId, RunKey, TenantId};
 use flow_model::rest::state_events::StateEvent;
 use flow_model::state::{TaskEvent, TaskStatus};
 use flow_model::time::Millis;
@@ -28,6 +28,7 @@ use crate::engine::Engine;
 use crate::versions::Version;
 
 mod aftermath;
+mod begin;
 mod held;
 mod items;
 mod load;
@@ -58,6 +59,8 @@ pub(crate) struct Plan<'h> {
     assets: Ledger,
     questions: Questions,
     aftermath: Aftermath<'h>,
+    /// Who runs the attempts that begin.
+    workers: HashMap<AttemptId, JobId>,
 }
 
 struct PlannedRun<'h> {
@@ -88,6 +91,7 @@ impl<'h> Plan<'h> {
             assets: Ledger::default(),
             questions: Questions::default(),
             aftermath: Aftermath::default(),
+            workers: HashMap::new(),
         }
     }
 

@@ -54,7 +54,7 @@ impl LocalBroker {
             return Err(ServiceError::conflict(format!("pool {:?}", name.as_str()), "it exists already"));
         }
         quota::admit("pools", slot_pool::count(&mut tx, &actor.tenant).await? - 1, 1, allowed)?;
-        audit::note(&mut tx, actor, now, "post_pool", &json!({"name": name, "slots": new.slots})).await?;
+        audit::note(&mut tx, actor, now, "post_pool", &json!({"name": name, "slots": new.slots}))?;
         tx.commit().await?;
         self.readmit(&actor.tenant, [LimitKey::Pool(name.clone())]).await?;
         self.pool(&actor.tenant, &name).await
@@ -86,7 +86,7 @@ impl LocalBroker {
         row.counted |= counted_anew;
         slot_pool::update(&mut tx, &actor.tenant, &row, now).await?;
         let after = json!({"name": name, "slots": row.slots, "include_deferred": row.include_deferred});
-        audit::note(&mut tx, actor, now, "patch_pool", &after).await?;
+        audit::note(&mut tx, actor, now, "patch_pool", &after)?;
         tx.commit().await?;
         self.readmit(&actor.tenant, [LimitKey::Pool(name.clone())]).await?;
         self.pool(&actor.tenant, name).await
@@ -102,7 +102,7 @@ impl LocalBroker {
         if !slot_pool::delete(&mut tx, &actor.tenant, name).await? {
             return Err(absent(name));
         }
-        audit::note(&mut tx, actor, self.now(), "delete_pool", &json!({"name": name})).await?;
+        audit::note(&mut tx, actor, self.now(), "delete_pool", &json!({"name": name}))?;
         Ok(tx.commit().await?)
     }
 }

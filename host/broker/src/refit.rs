@@ -78,11 +78,11 @@ async fn renumber(
     for row in &mut decided {
         renumbering.apply_to(&mut row.node);
     }
-    task_instance::save(db, &decided).await?;
+    task_instance::save(db, &decided)?;
     let indices: Vec<_> = tasks.into_iter().map(|(index, _)| index).collect();
     run::renumber(db, (&tenant, key), &indices, &renumbering).await?;
     let row = RunRow { version: version.id, ..run };
-    run::save(db, std::slice::from_ref(&row)).await?;
+    run::save(db, std::slice::from_ref(&row))?;
     Ok((row, written))
 }
 

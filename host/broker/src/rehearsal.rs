@@ -19,7 +19,7 @@ impl LocalBroker {
         dag::put(&mut tx, &row).await?;
         // Its timetable may be being asked; nobody waits for the answer any more.
         work::forget_timetable(&mut tx, &actor.tenant, id).await?;
-        audit::note(&mut tx, actor, self.now(), "rehearse_dag", &json!({"dag_id": id})).await?;
+        audit::note(&mut tx, actor, self.now(), "rehearse_dag", &json!({"dag_id": id}))?;
         Ok(tx.commit().await?)
     }
 }

@@ -113,7 +113,7 @@ pub(crate) async fn seat(db: &mut Session, runs: &mut [RunRow]) -> Result<RoomCh
     let dags: BTreeSet<(TenantId, DagId)> = runs.iter().map(|run| (run.tenant.clone(), run.dag_id.clone())).collect();
     let dags: Vec<(&TenantId, &DagId)> = dags.iter().map(|(tenant, dag)| (tenant, dag)).collect();
     let seats = dag::lock_seats(db, &dags).await?;
-    let mut running: BTreeMap<(TenantId, DagId), u64> = run::running(db, &dags).await?.into_iter().collect();
+    let mut running: BTreeMap<_, u64> = seats.iter().map(|(of, seat)| (of.clone(), seat.running)).collect();
     let mut changes = RoomChanges::default();
     for run in runs {
         let of = (run.tenant.clone(), run.dag_id.clone());
@@ -230,7 +230,7 @@ impl LocalBroker {
                 extra: Some(extra),
                 ..Event::default()
             };
-            event_log::append(&mut tx, &event).await?;
+            event_log::append(&mut tx, &[event])?;
             tx.commit().await?;
         }
         Ok(())

@@ -63,8 +63,7 @@ impl LocalBroker {
                 run::set_note(&mut tx, &actor.tenant, key, note.as_deref()).await?;
             }
         }
-        audit::note_run(&mut tx, actor, self.now(), "patch_dag_run", (dag, run_id), &json!({"state": patch.state}))
-            .await?;
+        audit::note_run(&mut tx, actor, self.now(), "patch_dag_run", (dag, run_id), &json!({"state": patch.state}))?;
         self.conclude(tx, written).await?;
         self.run(&actor.tenant, dag, run_id).await
     }
@@ -97,7 +96,7 @@ impl LocalBroker {
             return Err(ServiceError::conflict(format!("DAG run {:?}", run_id.as_str()), reason));
         }
         run::delete(&mut tx, &actor.tenant, &[row.key]).await?;
-        audit::note_run(&mut tx, actor, self.now(), "delete_dag_run", (dag, run_id), &Value::Null).await?;
+        audit::note_run(&mut tx, actor, self.now(), "delete_dag_run", (dag, run_id), &Value::Null)?;
         Ok(tx.commit().await?)
     }
 

@@ -14,6 +14,7 @@ use flow_store::dag::{self, DagRow};
 use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError};
 
+use crate::committer::FreeHands;
 use crate::create::{NewRun, create};
 use crate::engine::Engine;
 use crate::local::LocalBroker;
@@ -72,7 +73,7 @@ async fn create_due(db: &mut Session, engine: &Engine, due: Vec<DagRow>, now: Mi
     }
     let runs: Vec<&NewRun> = runs.iter().collect();
     // A run that is there already was triggered by hand for the same logical date; then there is nothing to create.
-    let (_, mut written) = create(db, engine, &runs).await?;
+    let (_, mut written) = create(db, engine, &runs, &mut FreeHands::default()).await?;
     written.offers |= asked;
     Ok(written)
 }

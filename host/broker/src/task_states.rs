@@ -132,7 +132,7 @@ impl LocalBroker {
     ) -> Result<(), ServiceError> {
         extra["task_id"] = json!(task);
         extra["map_index"] = json!(map_index.map_or(-1, i64::from));
-        audit::note_run(&mut tx, actor, self.now(), event, run, &extra).await?;
+        audit::note_run(&mut tx, actor, self.now(), event, run, &extra)?;
         Ok(tx.commit().await?)
     }
 }

@@ -65,7 +65,7 @@ impl LocalBroker {
         if let Some(admin) = &admin {
             member::insert(&mut tx, &new.name, admin).await?;
         }
-        audit::note_platform(&mut tx, actor, now, "post_tenant", &json!({"tenant": new.name})).await?;
+        audit::note_platform(&mut tx, actor, now, "post_tenant", &json!({"tenant": new.name}))?;
         tx.commit().await?;
         Ok(new)
     }
@@ -126,7 +126,7 @@ impl LocalBroker {
         changed.updated_at = now;
         tenant::update(&mut tx, &changed).await?;
         let extra = json!({"tenant": name, "quota": changed.quota, "policy": changed.policy});
-        audit::note_platform(&mut tx, actor, now, event, &extra).await?;
+        audit::note_platform(&mut tx, actor, now, event, &extra)?;
         tx.commit().await?;
         Ok(changed)
     }
@@ -147,7 +147,7 @@ impl LocalBroker {
         let digests = module::digests(&mut tx, name, None).await?;
         tenant::delete(&mut tx, name).await?;
         blob::sweep(&mut tx, &digests).await?;
-        audit::note_platform(&mut tx, actor, now, "delete_tenant", &json!({"tenant": name})).await?;
+        audit::note_platform(&mut tx, actor, now, "delete_tenant", &json!({"tenant": name}))?;
         tx.commit().await?;
         self.inner.live_tokens.clear();
         Ok(())

@@ -47,11 +47,11 @@ pub(crate) async fn plan_next(
     }
     row.next = None;
     work::forget_timetable(db, &row.tenant, &row.dag_id).await?;
-    offer(db, engine, &row.tenant, (&row.dag_id, last, 0), Duration::ZERO).await?;
+    offer(db, engine, &row.tenant, (&row.dag_id, last, 0), Duration::ZERO)?;
     Ok(true)
 }
 
-async fn offer(
+fn offer(
     db: &mut Session,
     engine: &Engine,
     tenant: &TenantId,
@@ -68,7 +68,7 @@ async fn offer(
         available_at: now.after(pause),
         lease: None,
     };
-    work::insert(db, &[row]).await
+    work::insert(db, &[row])
 }
 
 impl Handout<'_> {
@@ -135,7 +135,7 @@ impl LocalBroker {
             let limits = restriction(version.graph.spec());
             let unanswered = answer(end, *last, limits).map(|next| dag.next = next).err();
             if let Some(Unanswered::Failed(reason) | Unanswered::Refused(reason)) = &unanswered {
-                complain(&mut tx, &dag, reason, now).await?;
+                complain(&mut tx, &dag, reason, now)?;
             }
             let pause = match unanswered {
                 None | Some(Unanswered::Refused(_)) => None,
@@ -146,7 +146,7 @@ impl LocalBroker {
                 None => dag::put(&mut tx, &dag).await?,
                 Some(pause) => {
                     let again = (id, *last, losses.saturating_add(1));
-                    offer(&mut tx, &self.inner.engine, &row.tenant, again, pause).await?;
+                    offer(&mut tx, &self.inner.engine, &row.tenant, again, pause)?;
                 }
             }
         }
@@ -192,7 +192,7 @@ fn answer(end: AttemptEnd, last: Option<DataInterval>, limits: Restriction) -> R
 }
 
 /// Says in the event log why a DAG does not run by its schedule for now.
-async fn complain(db: &mut Session, dag: &DagRow, reason: &str, now: Millis) -> Result<(), StoreError> {
+fn complain(db: &mut Session, dag: &DagRow, reason: &str, now: Millis) -> Result<(), StoreError> {
     let event = Event {
         tenant: Some(&dag.tenant),
         at: now,
@@ -202,5 +202,5 @@ async fn complain(db: &mut Session, dag: &DagRow, reason: &str, now: Millis) -> 
         extra: Some(serde_json::json!({ "reason": keep_message(reason) }).to_string()),
         ..Event::default()
     };
-    event_log::append(db, &event).await
+    event_log::append(db, &[event])
 }

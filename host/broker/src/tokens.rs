@@ -142,7 +142,7 @@ impl LocalBroker {
         }
         let mut tx = self.inner.store.begin("issue token").await?;
         let issued = self.issue_within(&mut tx, &actor.tenant, body).await?;
-        audit::note(&mut tx, actor, issued.created_at, "post_token", &about(&issued)).await?;
+        audit::note(&mut tx, actor, issued.created_at, "post_token", &about(&issued))?;
         tx.commit().await?;
         Ok(issued)
     }
@@ -162,7 +162,7 @@ impl LocalBroker {
             role: Role::Admin,
             by: TriggeredBy::RestApi,
         };
-        audit::note(&mut tx, &seen, issued.created_at, "post_token", &about(&issued)).await?;
+        audit::note(&mut tx, &seen, issued.created_at, "post_token", &about(&issued))?;
         tx.commit().await?;
         Ok(issued)
     }
@@ -224,7 +224,7 @@ impl LocalBroker {
             }
         }
         let issued = self.inner.issue(&mut tx, new).await?;
-        audit::note_platform(&mut tx, actor, issued.created_at, "post_token", &about(&issued)).await?;
+        audit::note_platform(&mut tx, actor, issued.created_at, "post_token", &about(&issued))?;
         tx.commit().await?;
         Ok(issued)
     }
@@ -236,7 +236,7 @@ impl LocalBroker {
         if !token::revoke(&mut tx, Some(&actor.tenant), id, now).await? {
             return Err(ServiceError::not_found("token", id));
         }
-        audit::note(&mut tx, actor, now, "delete_token", &json!({"id": id})).await?;
+        audit::note(&mut tx, actor, now, "delete_token", &json!({"id": id}))?;
         tx.commit().await?;
         self.inner.live_tokens.clear();
         Ok(())
@@ -249,7 +249,7 @@ impl LocalBroker {
         if !token::revoke(&mut tx, None, id, now).await? {
             return Err(ServiceError::not_found("token", id));
         }
-        audit::note_platform(&mut tx, actor, now, "delete_token", &json!({"id": id})).await?;
+        audit::note_platform(&mut tx, actor, now, "delete_token", &json!({"id": id}))?;
         tx.commit().await?;
         self.inner.live_tokens.clear();
         Ok(())

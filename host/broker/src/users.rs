@@ -49,7 +49,7 @@ impl LocalBroker {
         }
         quota::admit("users", member::count(&mut tx, &actor.tenant).await? - 1, 1, allowed)?;
         let extra = json!({"username": new.user.username, "role": new.user.role});
-        audit::note(&mut tx, actor, now, "post_user", &extra).await?;
+        audit::note(&mut tx, actor, now, "post_user", &extra)?;
         tx.commit().await?;
         Ok(new.user)
     }
@@ -75,7 +75,7 @@ impl LocalBroker {
         member::update(&mut tx, &actor.tenant, &changed).await?;
         token::revoke_subject(&mut tx, &actor.tenant, username.as_str(), now).await?;
         let extra = json!({"username": username, "role": patch.role, "password": patch.password.is_some()});
-        audit::note(&mut tx, actor, now, "patch_user", &extra).await?;
+        audit::note(&mut tx, actor, now, "patch_user", &extra)?;
         tx.commit().await?;
         self.inner.live_tokens.clear();
         Ok(changed.user)
@@ -93,7 +93,7 @@ impl LocalBroker {
         member::delete(&mut tx, &actor.tenant, username).await?;
         dag_favorite::forget(&mut tx, &actor.tenant, username.as_str()).await?;
         token::revoke_subject(&mut tx, &actor.tenant, username.as_str(), now).await?;
-        audit::note(&mut tx, actor, now, "delete_user", &json!({"username": username})).await?;
+        audit::note(&mut tx, actor, now, "delete_user", &json!({"username": username}))?;
         tx.commit().await?;
         self.inner.live_tokens.clear();
         Ok(())
@@ -137,7 +137,7 @@ impl LocalBroker {
             life: LOGIN_LIFE,
         };
         let issued = self.inner.issue(&mut tx, new).await?;
-        audit::note(&mut tx, &actor, issued.created_at, "login", &json!({"token": issued.id})).await?;
+        audit::note(&mut tx, &actor, issued.created_at, "login", &json!({"token": issued.id}))?;
         tx.commit().await?;
         Ok(Some(issued))
     }

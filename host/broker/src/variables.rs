@@ -60,7 +60,7 @@ impl LocalBroker {
             return Err(ServiceError::conflict(format!("variable {:?}", name.as_str()), "it exists already"));
         }
         quota::admit("variables", variable::count(&mut tx, &actor.tenant).await? - 1, 1, allowed)?;
-        audit::note(&mut tx, actor, now, "post_variable", &json!({"key": name})).await?;
+        audit::note(&mut tx, actor, now, "post_variable", &json!({"key": name}))?;
         tx.commit().await?;
         shown(&key, &actor.tenant, sealed)
     }
@@ -88,7 +88,7 @@ impl LocalBroker {
         if !variable::update(&mut tx, &actor.tenant, &sealed, now).await? {
             return Err(absent(name));
         }
-        audit::note(&mut tx, actor, now, "patch_variable", &json!({"key": name})).await?;
+        audit::note(&mut tx, actor, now, "patch_variable", &json!({"key": name}))?;
         tx.commit().await?;
         shown(&key, &actor.tenant, sealed)
     }
@@ -99,7 +99,7 @@ impl LocalBroker {
         if !variable::delete(&mut tx, &actor.tenant, name).await? {
             return Err(absent(name));
         }
-        audit::note(&mut tx, actor, self.now(), "delete_variable", &json!({"key": name})).await?;
+        audit::note(&mut tx, actor, self.now(), "delete_variable", &json!({"key": name}))?;
         Ok(tx.commit().await?)
     }
 }

@@ -80,7 +80,7 @@ impl LocalBroker {
             return Err(ServiceError::not_found("XCom", name.2));
         }
         let extra = json!({"task_id": name.1.0, "key": name.2});
-        audit::note_run(&mut tx, actor, self.now(), "delete_xcom", name.0, &extra).await?;
+        audit::note_run(&mut tx, actor, self.now(), "delete_xcom", name.0, &extra)?;
         Ok(tx.commit().await?)
     }
 
@@ -107,9 +107,9 @@ impl LocalBroker {
             return Err(ServiceError::TooLarge { what: "value".to_owned(), limit: limit::XCOM });
         }
         let new = NewXcom { tenant: actor.tenant.clone(), task: place, key: key.clone(), value: value.into() };
-        xcom::put(&mut tx, &[new], self.now()).await?;
+        xcom::put(&mut tx, &[new], self.now())?;
         let extra = json!({"task_id": task.0, "key": key});
-        audit::note_run(&mut tx, actor, self.now(), "put_xcom", run, &extra).await?;
+        audit::note_run(&mut tx, actor, self.now(), "put_xcom", run, &extra)?;
         tx.commit().await?;
         self.xcom_entry(&actor.tenant, run, task, key).await
     }

@@ -17,7 +17,8 @@ pub trait Broker: Clone + Send + Sync + 'static {
     /// Leases up to `slots` pieces of work, waiting up to `wait_ms` for the first. An empty answer means: ask again.
     fn claim(&self, request: ClaimRequest) -> impl Future<Output = Result<Vec<Work>, BrokerError>> + Send;
 
-    /// Says that the attempt begins to run. Nothing of the guest runs before this is answered.
+    /// Says that the attempt begins to run. Nothing of the guest runs before this is answered, unless it is a task that began
+    /// with its claim.
     fn start(&self, grant: &Grant) -> impl Future<Output = Result<(), BrokerError>> + Send;
 
     /// Renews the leases of everything the worker still runs, in one go. The answers are in the order of the grants.
@@ -51,6 +52,10 @@ pub struct ClaimRequest {
     pub slots: u32,
     /// How long to wait for the first piece of work, in milliseconds, at most 30,000.
     pub wait_ms: u64,
+    /// Whether it runs at once what it gets. Then tasks begin with the claim, and the worker says [`Broker::start`] of
+    /// them no more.
+    #[serde(default)]
+    pub begins: bool,
 }
 
 /// Which tenants a worker may serve.
@@ -62,6 +67,16 @@ pub enum TenantScope {
     All,
     /// These and no other.
     Only(Vec<TenantId>),
+}
+
+impl TenantScope {
+    /// Whether the tenant is one of them.
+    pub fn has(&self, tenant: &TenantId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(tenants) => tenants.contains(tenant),
+        }
+    }
 }
 
 /// Whether an attempt may go on.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 pub mod consumer;
 pub mod emission;
@@ -76,8 +76,7 @@ const NAMED: Batch = batch!(
 
 /// The assets of these names.
 pub async fn named(db: &mut Session, names: &[Named<'_>]) -> Result<Vec<AssetRow>, StoreError> {
-    let (text, rows) = (db.text(NAMED), column::rows(names)?);
-    let found: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let found: Vec<Columns> = db.find(NAMED, names).await?;
     found.into_iter().map(AssetRow::try_from).collect()
 }
 
@@ -241,8 +240,7 @@ pub async fn add_members(db: &mut Session, members: &[(&TenantId, AliasId, Asset
         .iter()
         .map(|&(tenant, alias_id, asset_id)| MemberColumns { alias_id, asset_id, tenant: tenant.as_str() })
         .collect();
-    let (text, rows) = (db.text(ADD_MEMBERS), column::rows(&part)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    db.write(ADD_MEMBERS, &part).await?;
     Ok(())
 }
 

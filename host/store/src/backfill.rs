@@ -7,7 +7,7 @@ use flow_model::time::Millis;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 mod slot;
 

@@ -5,7 +5,7 @@ use flow_model::ids::{Digest, TenantId};
 use flow_model::time::Millis;
 
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 // The update takes the row's lock, so that nobody removes the bytes before this transaction has its version refer to them.
 const PUT: &str = "INSERT INTO blob (digest, size, bytes, created_at) VALUES ($1, $2, $3, $4)

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// A callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,8 +150,7 @@ const INSERT: Batch = batch!(
 pub async fn insert(db: &mut Session, rows: &[CallbackRow]) -> Result<(), StoreError> {
     for part in rows.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<Columns> = part.iter().map(Columns::from).collect();
-        let (text, rows) = (db.text(INSERT), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.write(INSERT, &part).await?;
     }
     Ok(())
 }

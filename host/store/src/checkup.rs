@@ -4,7 +4,8 @@ use sqlx::migrate::Migrator;
 
 use crate::dialect::INTEGRITY_SQLITE;
 use crate::error::StoreError;
-use crate::pool::{Driver, Session, Store};
+use crate::pool::Store;
+use crate::session::{Driver, Session};
 
 /// The schema's history on SQLite.
 pub(crate) static MIGRATIONS_SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");

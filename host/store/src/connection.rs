@@ -7,7 +7,7 @@ use flow_model::time::Millis;
 use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 
 /// A connection whose secret parts are sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]

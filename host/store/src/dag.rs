@@ -12,7 +12,8 @@ use crate::column;
 use crate::dag_pool;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::run;
+use crate::session::Session;
 
 /// A DAG.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,6 +172,8 @@ pub struct Seat {
     pub is_paused: bool,
     /// How many of its runs may have begun and not ended.
     pub max_active_runs: u32,
+    /// How many of them, backfills' aside.
+    pub running: u64,
 }
 
 #[derive(Serialize)]
@@ -193,14 +196,18 @@ pub async fn lock_seats(
 ) -> Result<HashMap<(TenantId, DagId), Seat>, StoreError> {
     let part: Vec<_> =
         dags.iter().map(|(tenant, dag)| DagColumns { tenant: tenant.as_str(), dag_id: dag.as_str() }).collect();
-    let (text, rows) = (db.text(LOCK_SEATS), column::rows(&part)?);
-    let found: Vec<(String, String, bool, i64)> =
-        on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let (found, running) = db.find_both((LOCK_SEATS, &part), (run::RUNNING, &part)).await?;
+    let found: Vec<(String, String, bool, i64)> = found;
+    let running: Vec<(String, String, i64)> = running;
+    let running: HashMap<(String, String), i64> =
+        running.into_iter().map(|(tenant, dag, running)| ((tenant, dag), running)).collect();
     found
         .into_iter()
         .map(|(tenant, dag, is_paused, most)| {
             let key = (column::text("dag.tenant", &tenant)?, column::text("dag.dag_id", &dag)?);
-            Ok((key, Seat { is_paused, max_active_runs: column::count("dag.max_active_runs", most)? }))
+            let running = running.get(&(tenant, dag)).copied().unwrap_or(0);
+            let max_active_runs = column::count("dag.max_active_runs", most)?;
+            Ok((key, Seat { is_paused, max_active_runs, running: column::count("dag_run.count", running)? }))
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use flow_model::ids::{DagId, TenantId};
 
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 const IS: &str = "SELECT COUNT(*) FROM dag_favorite WHERE tenant = $1 AND subject = $2 AND dag_id = $3";
 

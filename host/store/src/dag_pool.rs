@@ -3,10 +3,9 @@
 use flow_model::ids::{DagId, PoolName, TenantId};
 use serde::Serialize;
 
-use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 const CLEAR: &str = "DELETE FROM dag_pool WHERE tenant = $1 AND dag_id = $2";
 const PUT: Batch = batch!(
@@ -36,8 +35,7 @@ pub async fn put<'p>(
         .map(|(pool, &slots)| Columns { tenant: tenant.as_str(), dag_id: dag.as_str(), pool: pool.as_str(), slots })
         .collect();
     if !part.is_empty() {
-        let (text, rows) = (db.text(PUT), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.write(PUT, &part).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// One version of a DAG.
 #[derive(Debug, Clone, PartialEq, Eq)]

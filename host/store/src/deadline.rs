@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// What has to be done in time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,8 +115,7 @@ const SET: Batch = batch!(
 pub async fn set(db: &mut Session, rows: &[DeadlineRow]) -> Result<(), StoreError> {
     for part in rows.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<Columns> = part.iter().map(Columns::from).collect();
-        let (text, rows) = (db.text(SET), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.write(SET, &part).await?;
     }
     Ok(())
 }

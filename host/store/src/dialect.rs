@@ -3,12 +3,13 @@
 /// Runs one body on whichever driver the session holds. Differs because sqlx's drivers have different types; the body is
 /// expanded once per driver, so keep it to a few lines without logic.
 macro_rules! on {
-    ($session:expr, $c:ident => $body:expr) => {
+    ($session:expr, $c:ident => $body:expr) => {{
+        $session.ready().await?;
         match $session.driver() {
-            $crate::pool::Driver::Sqlite($c) => $body,
-            $crate::pool::Driver::Postgres($c) => $body,
+            $crate::session::Driver::Sqlite($c) => $body,
+            $crate::session::Driver::Postgres($c) => $body,
         }
-    };
+    }};
 }
 
 /// A statement whose text differs between the databases only in how it unpacks many rows from one JSON parameter, `$1`,
@@ -78,6 +79,37 @@ pub(crate) const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 
 /// How a writing transaction begins on PostgreSQL, where rows are locked as they are touched.
 pub(crate) const BEGIN_POSTGRES: &str = "BEGIN";
+
+/// How a transaction ends.
+pub(crate) const COMMIT: &str = "COMMIT";
+
+/// How a transaction is taken back.
+pub(crate) const ROLLBACK: &str = "ROLLBACK";
+
+/// Statements one after the other, the n-th with its rows in `$n`, between a beginning and an end.
+///
+/// Differs because only SQLite takes several statements at once; see [`together`].
+pub(crate) fn in_turn<'t>(
+    begin: Option<&'t str>,
+    statements: impl Iterator<Item = &'t str>,
+    end: Option<&'t str>,
+) -> String {
+    let statements = numbered(statements);
+    let all = begin.map(str::to_owned).into_iter().chain(statements).chain(end.map(str::to_owned));
+    all.collect::<Vec<_>>().join("; ")
+}
+
+/// Writes as one statement, the n-th with its rows in `$n`. They all see what was there before any of them.
+///
+/// Differs because only PostgreSQL takes writes as parts of a statement; see [`in_turn`].
+pub(crate) fn together<'t>(statements: impl Iterator<Item = &'t str>) -> String {
+    let parts = numbered(statements).enumerate().map(|(at, statement)| format!("w{at} AS ({statement})"));
+    format!("WITH {} SELECT 1", parts.collect::<Vec<_>>().join(", "))
+}
+
+fn numbered<'t>(statements: impl Iterator<Item = &'t str>) -> impl Iterator<Item = String> {
+    statements.enumerate().map(|(at, statement)| statement.replace("$1", &format!("${}", at + 1)))
+}
 
 /// How SQLite is asked whether its file is sound. Differs because PostgreSQL looks after its own pages.
 pub(crate) const INTEGRITY_SQLITE: &str = "PRAGMA integrity_check";

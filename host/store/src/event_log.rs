@@ -4,11 +4,13 @@ use flow_model::ids::TenantId;
 use flow_model::rest::event_logs::{EventLog, EventLogFilter};
 use flow_model::rest::{Page, PageRequest};
 use flow_model::time::Millis;
+use serde::Serialize;
 
 use crate::column;
+use crate::dialect::Batch;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 
 /// One thing that somebody did.
 #[derive(Debug, Clone, Default)]
@@ -35,28 +37,58 @@ pub struct Event<'a> {
     pub extra: Option<String>,
 }
 
-const APPEND: &str = "INSERT INTO event_log
-    (tenant, occurred_at, owner, event, dag_id, run_id, task_id, map_index, try_number, extra)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const APPEND: Batch = batch!(
+    "INSERT INTO event_log (tenant, occurred_at, owner, event, dag_id, run_id, task_id, map_index, try_number, extra) \
+     SELECT r.tenant, r.occurred_at, r.owner, r.event, r.dag_id, r.run_id, r.task_id, r.map_index, r.try_number, r.extra FROM ",
+    rows(
+        tenant text,
+        occurred_at bigint,
+        owner text,
+        event text,
+        dag_id text,
+        run_id text,
+        task_id text,
+        map_index bigint,
+        try_number bigint,
+        extra text
+    ),
+    ""
+);
 
-/// Adds an event.
-pub async fn append(db: &mut Session, event: &Event<'_>) -> Result<(), StoreError> {
-    on!(db, c => {
-        sqlx::query(APPEND)
-            .bind(event.tenant.map(TenantId::as_str))
-            .bind(event.at.0)
-            .bind(event.owner)
-            .bind(event.event)
-            .bind(event.dag_id)
-            .bind(event.run_id)
-            .bind(event.task_id)
-            .bind(event.map_index)
-            .bind(event.try_number.map(i64::from))
-            .bind(event.extra.as_deref())
-            .execute(&mut *c)
-            .await?;
-    });
-    Ok(())
+#[derive(Serialize)]
+struct Columns<'a> {
+    tenant: Option<&'a str>,
+    occurred_at: i64,
+    owner: &'a str,
+    event: &'a str,
+    dag_id: Option<&'a str>,
+    run_id: Option<&'a str>,
+    task_id: Option<&'a str>,
+    map_index: Option<i64>,
+    try_number: Option<u32>,
+    extra: Option<&'a str>,
+}
+
+/// Adds events.
+pub fn append(db: &mut Session, events: &[Event<'_>]) -> Result<(), StoreError> {
+    db.post(APPEND, &events.iter().map(Columns::from).collect::<Vec<_>>())
+}
+
+impl<'a> From<&'a Event<'_>> for Columns<'a> {
+    fn from(event: &'a Event<'_>) -> Self {
+        Self {
+            tenant: event.tenant.map(TenantId::as_str),
+            occurred_at: event.at.0,
+            owner: event.owner,
+            event: event.event,
+            dag_id: event.dag_id,
+            run_id: event.run_id,
+            task_id: event.task_id,
+            map_index: event.map_index,
+            try_number: event.try_number,
+            extra: event.extra.as_deref(),
+        }
+    }
 }
 
 const SELECT: &str = "SELECT id, occurred_at, event, owner, dag_id, run_id, task_id, map_index, try_number, extra";

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// What is kept about a mapped task of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,11 +51,10 @@ const SAVE: Batch = batch!(
 );
 
 /// Creates or replaces. The caller holds the runs' locks.
-pub async fn save(db: &mut Session, expansions: &[ExpansionRow]) -> Result<(), StoreError> {
+pub fn save(db: &mut Session, expansions: &[ExpansionRow]) -> Result<(), StoreError> {
     for part in expansions.chunks(column::ROWS_PER_STATEMENT) {
         let part = part.iter().map(Columns::try_from).collect::<Result<Vec<_>, _>>()?;
-        let (text, rows) = (db.text(SAVE), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(SAVE, &part)?;
     }
     Ok(())
 }
@@ -66,8 +65,8 @@ struct KeyColumns {
     task_index: u32,
 }
 
-fn keys(of: &[(RunKey, TaskIndex)]) -> Result<String, StoreError> {
-    column::rows(&of.iter().map(|&(run_key, task)| KeyColumns { run_key, task_index: task.0 }).collect::<Vec<_>>())
+fn keys(of: &[(RunKey, TaskIndex)]) -> Vec<KeyColumns> {
+    of.iter().map(|&(run_key, task)| KeyColumns { run_key, task_index: task.0 }).collect()
 }
 
 const LOAD: Batch = batch!(
@@ -80,9 +79,7 @@ const LOAD: Batch = batch!(
 pub async fn load(db: &mut Session, of: &[(RunKey, TaskIndex)]) -> Result<Vec<ExpansionRow>, StoreError> {
     let mut found = Vec::new();
     for part in of.chunks(column::ROWS_PER_STATEMENT) {
-        let (text, rows) = (db.text(LOAD), keys(part)?);
-        let loaded: Vec<(String, i64, String, String)> =
-            on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+        let loaded: Vec<(String, i64, String, String)> = db.find(LOAD, &keys(part)).await?;
         for row in loaded {
             found.push(read(&row)?);
         }
@@ -117,7 +114,5 @@ const DELETE: Batch = batch!(
 
 /// Forgets expansions of tasks that are to be expanded anew.
 pub async fn delete(db: &mut Session, of: &[(RunKey, TaskIndex)]) -> Result<(), StoreError> {
-    let (text, rows) = (db.text(DELETE), keys(of)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
-    Ok(())
+    db.write(DELETE, &keys(of)).await
 }

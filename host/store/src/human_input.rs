@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskKey;
 
 /// A question that is asked.
@@ -79,8 +79,7 @@ const INSERT: Batch = batch!(
 pub async fn insert(db: &mut Session, questions: &[NewQuestion]) -> Result<(), StoreError> {
     for part in questions.chunks(column::ROWS_PER_STATEMENT) {
         let part = part.iter().map(Columns::try_from).collect::<Result<Vec<_>, _>>()?;
-        let (text, rows) = (db.text(INSERT), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.write(INSERT, &part).await?;
     }
     Ok(())
 }
@@ -141,7 +140,6 @@ pub async fn answer(db: &mut Session, answers: &[(AttemptId, Answered)]) -> Resu
             })
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
-    let (text, rows) = (db.text(ANSWER), column::rows(&part)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    db.write(ANSWER, &part).await?;
     Ok(())
 }

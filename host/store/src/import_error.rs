@@ -7,7 +7,7 @@ use flow_model::time::Millis;
 
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by};
-use crate::pool::Session;
+use crate::session::Session;
 
 #[derive(sqlx::FromRow)]
 struct Row {

@@ -5,7 +5,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// A job that begins.
 #[derive(Debug, Clone, PartialEq, Eq)]

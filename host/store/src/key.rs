@@ -4,7 +4,7 @@ use flow_model::ids::TenantId;
 use flow_model::time::Millis;
 
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// A key pair that tokens are signed with.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]

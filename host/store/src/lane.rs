@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 mod look;
 
@@ -177,8 +177,7 @@ pub async fn enter(db: &mut Session, entries: &[Entry]) -> Result<(), StoreError
     let all: Vec<Columns> =
         entries.iter().flat_map(|entry| entry.limits.iter().map(|limit| Columns::entering(entry, limit))).collect();
     for part in all.chunks(column::ROWS_PER_STATEMENT) {
-        let (text, rows) = (db.text(ENTER), column::rows(part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.write(ENTER, part).await?;
     }
     Ok(())
 }

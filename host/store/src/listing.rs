@@ -8,7 +8,7 @@ use crate::error::StoreError;
 
 mod selection;
 
-pub(crate) use selection::{Order, Selection, Source};
+pub(crate) use selection::{Order, Row, Selection, Source};
 
 /// A field that a list can be sorted by.
 #[derive(Debug, Clone, Copy)]

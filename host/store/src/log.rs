@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskKey;
 
 /// A piece of an attempt's log.
@@ -34,9 +34,8 @@ const APPEND: Batch = batch!(
 
 /// Appends to the logs of attempts that hold a lease. Answers which those are.
 pub async fn append(db: &mut Session, chunks: &[LogChunk]) -> Result<Vec<AttemptId>, StoreError> {
-    let (text, rows) = (db.text(APPEND), column::rows(chunks)?);
-    let found: Vec<String> = on!(db, c => sqlx::query_scalar(text).bind(&rows).fetch_all(&mut *c).await)?;
-    found.iter().map(|attempt| column::text("log_chunk.attempt", attempt)).collect()
+    let found: Vec<(String,)> = db.find(APPEND, chunks).await?;
+    found.iter().map(|(attempt,)| column::text("log_chunk.attempt", attempt)).collect()
 }
 
 const READ: &str = "SELECT seq, lines FROM log_chunk WHERE tenant = $1 AND owner = $2 AND task_index = $3 \

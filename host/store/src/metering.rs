@@ -6,7 +6,7 @@ use flow_model::ids::TenantId;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// What attempts have used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,17 +1,17 @@
-//! Connections: one writer and several readers on SQLite, a pool on PostgreSQL; sessions and named transactions.
+//! Connections: one writer and several readers on SQLite, a pool on PostgreSQL.
 
-use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{Connection as _, PgConnection, PgPool, SqlitePool};
 
 use crate::checkup::{MIGRATIONS_POSTGRES, MIGRATIONS_SQLITE};
-use crate::dialect::{BEGIN_POSTGRES, BEGIN_SQLITE, Batch};
 use crate::error::StoreError;
+use crate::session::{Link, Session, Stage, Tx};
+use crate::tally::{Counters, Tally};
 
 /// Where the metadata lives.
 #[derive(Debug, Clone)]
@@ -31,6 +31,7 @@ pub enum StoreConfig {
 #[derive(Debug, Clone)]
 pub struct Store {
     pools: Pools,
+    counters: Arc<Counters>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,31 +42,6 @@ enum Pools {
         readers: SqlitePool,
     },
     Postgres(PgPool),
-}
-
-/// One connection, to read with or within a transaction.
-#[derive(Debug)]
-pub struct Session(Link);
-
-#[derive(Debug)]
-enum Link {
-    SqliteRead(PoolConnection<Sqlite>),
-    SqliteWrite(Transaction<'static, Sqlite>),
-    PostgresRead(PoolConnection<Postgres>),
-    PostgresWrite(Transaction<'static, Postgres>),
-}
-
-/// A writing transaction. Dropped without [`Tx::commit`], it never happened.
-#[derive(Debug)]
-pub struct Tx {
-    session: Session,
-    name: &'static str,
-    begun: Instant,
-}
-
-pub(crate) enum Driver<'c> {
-    Sqlite(&'c mut SqliteConnection),
-    Postgres(&'c mut PgConnection),
 }
 
 const READERS: u32 = 4;
@@ -83,17 +59,12 @@ impl Store {
                     .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
                     .busy_timeout(BUSY)
-                    .statement_cache_capacity(256)
+                    .statement_cache_capacity(512)
+                    .row_buffer_size(1_024)
                     .pragma("temp_store", "memory")
                     .pragma("cache_size", "-16384");
-                // A connection to a file does not die of idleness, so nobody asks it whether it lives. But where SQLite
-                // itself rolls a failed commit back, on a full disk, the driver waits for ever for the end of the
-                // transaction: such a connection is replaced.
-                let pool = || {
-                    SqlitePoolOptions::new()
-                        .test_before_acquire(false)
-                        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
-                };
+                // A connection to a file does not die of idleness, so nobody asks it whether it lives.
+                let pool = || SqlitePoolOptions::new().test_before_acquire(false);
                 let writer = pool().max_connections(1).connect_with(options.clone()).await?;
                 let readers = pool().max_connections(READERS).connect_lazy_with(options);
                 Pools::Sqlite { writer, readers }
@@ -109,7 +80,7 @@ impl Store {
                 }
             }
         };
-        Ok(Self { pools })
+        Ok(Self { pools, counters: Arc::default() })
     }
 
     /// Brings the schema up to date; a schema that is up to date is left alone.
@@ -123,20 +94,26 @@ impl Store {
 
     /// A connection to read with. Each statement sees what was committed before it.
     pub async fn read(&self) -> Result<Session, StoreError> {
-        Ok(Session(match &self.pools {
-            Pools::Sqlite { readers, .. } => Link::SqliteRead(readers.acquire().await?),
-            Pools::Postgres(pool) => Link::PostgresRead(pool.acquire().await?),
-        }))
+        let link = match &self.pools {
+            Pools::Sqlite { readers, .. } => Link::Sqlite(readers.acquire().await?),
+            Pools::Postgres(pool) => Link::Postgres(pool.acquire().await?),
+        };
+        Ok(Session::new(link, Stage::Reading, Arc::clone(&self.counters)))
     }
 
-    /// Begins a writing transaction. Its name appears in traces.
+    /// Begins a writing transaction. Its name appears in traces. The database hears of it with its first statement.
     pub async fn begin(&self, name: &'static str) -> Result<Tx, StoreError> {
         let begun = now_for_tracing();
-        let session = Session(match &self.pools {
-            Pools::Sqlite { writer, .. } => Link::SqliteWrite(writer.begin_with(BEGIN_SQLITE).await?),
-            Pools::Postgres(pool) => Link::PostgresWrite(pool.begin_with(BEGIN_POSTGRES).await?),
-        });
-        Ok(Tx { session, name, begun })
+        let link = match &self.pools {
+            Pools::Sqlite { writer, .. } => Link::Sqlite(writer.acquire().await?),
+            Pools::Postgres(pool) => Link::Postgres(pool.acquire().await?),
+        };
+        Ok(Tx::new(Session::new(link, Stage::Unbegun, Arc::clone(&self.counters)), name, begun))
+    }
+
+    /// How much it has been asked since it was opened, by this process.
+    pub fn tally(&self) -> Tally {
+        self.counters.read()
     }
 
     /// Whether this is PostgreSQL, where other nodes may share the database.
@@ -172,50 +149,4 @@ async fn why_unreachable(options: &PgConnectOptions) -> StoreError {
 /// Durations in traces are not decisions, so they may come from the monotonic clock.
 fn now_for_tracing() -> Instant {
     Instant::now()
-}
-
-impl Session {
-    pub(crate) fn driver(&mut self) -> Driver<'_> {
-        match &mut self.0 {
-            Link::SqliteRead(connection) => Driver::Sqlite(connection),
-            Link::SqliteWrite(transaction) => Driver::Sqlite(transaction),
-            Link::PostgresRead(connection) => Driver::Postgres(connection),
-            Link::PostgresWrite(transaction) => Driver::Postgres(transaction),
-        }
-    }
-
-    /// The text of a many-row statement for this database.
-    pub(crate) fn text(&self, batch: Batch) -> &'static str {
-        match self.0 {
-            Link::SqliteRead(_) | Link::SqliteWrite(_) => batch.sqlite,
-            Link::PostgresRead(_) | Link::PostgresWrite(_) => batch.postgres,
-        }
-    }
-}
-
-impl Tx {
-    /// Makes everything since [`Store::begin`] durable, all or nothing.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        match self.session.0 {
-            Link::SqliteWrite(transaction) => transaction.commit().await?,
-            Link::PostgresWrite(transaction) => transaction.commit().await?,
-            Link::SqliteRead(_) | Link::PostgresRead(_) => {}
-        }
-        tracing::trace!(transaction = self.name, micros = self.begun.elapsed().as_micros(), "committed");
-        Ok(())
-    }
-}
-
-impl Deref for Tx {
-    type Target = Session;
-
-    fn deref(&self) -> &Session {
-        &self.session
-    }
-}
-
-impl DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut Session {
-        &mut self.session
-    }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// A query for runs in the one shape in which they are read.
 macro_rules! columns_of_run {
@@ -35,7 +35,7 @@ mod renumber;
 mod replay;
 mod room;
 
-use columns::Columns;
+pub(crate) use columns::Columns;
 pub use delete::{delete, lock_ended, some_of_dag};
 pub use history::{
     active, active_of_dag, counts, dags_held, last_scheduled, lock_held, lock_timed_out, next_timeout, of_attempt,
@@ -44,6 +44,7 @@ pub use history::{
 pub use partition::{forget_partition, partitions, set_partition};
 pub use renumber::{renumber, tasks};
 pub use replay::{at, join_backfill, replace_conf};
+pub(crate) use room::RUNNING;
 pub use room::{any_waits, durations, latest_states, next_due, running, with_room};
 
 /// A run without its configuration and its note.
@@ -120,9 +121,8 @@ const INSERT: Batch = batch!(
 /// Creates runs. Answers which of them are new: one whose run id or logical date is taken is left out.
 pub async fn insert(db: &mut Session, runs: &[RunRow]) -> Result<HashSet<RunKey>, StoreError> {
     let part = runs.iter().map(Columns::try_from).collect::<Result<Vec<_>, _>>()?;
-    let (text, rows) = (db.text(INSERT), column::rows(&part)?);
-    let new: Vec<String> = on!(db, c => sqlx::query_scalar(text).bind(&rows).fetch_all(&mut *c).await)?;
-    new.iter().map(|key| column::text("dag_run.run_key", key)).collect()
+    let new: Vec<(String,)> = db.find(INSERT, &part).await?;
+    new.iter().map(|(key,)| column::text("dag_run.run_key", key)).collect()
 }
 
 const INSERT_CONFS: Batch = batch!(
@@ -139,11 +139,10 @@ struct ConfColumns<'a> {
 }
 
 /// Stores the configurations of runs. A run without one is left out.
-pub async fn insert_confs(db: &mut Session, confs: &[(&TenantId, RunKey, &str)]) -> Result<(), StoreError> {
+pub fn insert_confs(db: &mut Session, confs: &[(&TenantId, RunKey, &str)]) -> Result<(), StoreError> {
     let part: Vec<_> =
         confs.iter().map(|&(tenant, run_key, conf)| ConfColumns { run_key, tenant: tenant.as_str(), conf }).collect();
-    let (text, rows) = (db.text(INSERT_CONFS), column::rows(&part)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    db.post(INSERT_CONFS, &part)?;
     Ok(())
 }
 
@@ -174,14 +173,13 @@ const SAVE: Batch = batch!(
 );
 
 /// Writes back what changes of a run. The caller holds the runs' locks.
-pub async fn save(db: &mut Session, runs: &[RunRow]) -> Result<(), StoreError> {
+pub fn save(db: &mut Session, runs: &[RunRow]) -> Result<(), StoreError> {
     let part = runs.iter().map(Columns::try_from).collect::<Result<Vec<_>, _>>()?;
-    let (text, rows) = (db.text(SAVE), column::rows(&part)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    db.post(SAVE, &part)?;
     Ok(())
 }
 
-const LOCK_OF_ATTEMPTS: Batch = batch!(
+pub(crate) const LOCK_OF_ATTEMPTS: Batch = batch!(
     columns_of_run!("WHERE run_key IN (SELECT w.run_key FROM "),
     rows(attempt text),
     " CROSS JOIN work AS w WHERE w.attempt = r.attempt) ORDER BY run_key",
@@ -196,10 +194,16 @@ struct AttemptColumn {
 /// Locks the runs that these attempts belong to, in the one order that everybody locks runs in.
 pub async fn lock_of_attempts(db: &mut Session, attempts: &[AttemptId]) -> Result<Vec<RunRow>, StoreError> {
     let part: Vec<_> = attempts.iter().map(|&attempt| AttemptColumn { attempt }).collect();
-    let (text, rows) = (db.text(LOCK_OF_ATTEMPTS), column::rows(&part)?);
-    let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let loaded: Vec<Columns> = db.find(LOCK_OF_ATTEMPTS, &part).await?;
     loaded.into_iter().map(RunRow::try_from).collect()
 }
+
+pub(crate) const LOCK_FREE_OF_ATTEMPTS: Batch = batch!(
+    columns_of_run!("WHERE run_key IN (SELECT w.run_key FROM "),
+    rows(attempt text),
+    " CROSS JOIN work AS w WHERE w.attempt = r.attempt) ORDER BY run_key",
+    locking skip
+);
 
 const LOCK_FREE: Batch = batch!(
     columns_of_run!("WHERE run_key IN (SELECT r.run_key FROM "),
@@ -216,8 +220,7 @@ struct RunColumn {
 /// Locks those of these runs that nobody else has locked, without waiting.
 pub async fn lock_free(db: &mut Session, runs: impl IntoIterator<Item = &RunKey>) -> Result<Vec<RunRow>, StoreError> {
     let part: Vec<_> = runs.into_iter().map(|&run_key| RunColumn { run_key }).collect();
-    let (text, rows) = (db.text(LOCK_FREE), column::rows(&part)?);
-    let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let loaded: Vec<Columns> = db.find(LOCK_FREE, &part).await?;
     loaded.into_iter().map(RunRow::try_from).collect()
 }
 
@@ -329,8 +332,7 @@ struct WithConf {
 /// These runs with their configuration.
 pub async fn with_conf(db: &mut Session, runs: &[RunKey]) -> Result<Vec<RunWithConf>, StoreError> {
     let part: Vec<_> = runs.iter().map(|&run_key| KeyColumn { run_key }).collect();
-    let (text, rows) = (db.text(WITH_CONF), column::rows(&part)?);
-    let loaded: Vec<WithConf> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let loaded: Vec<WithConf> = db.find(WITH_CONF, &part).await?;
     let parse = |row: WithConf| {
         let partition = column::optional("dag_run.partition_key", row.partition_key.as_deref())?;
         Ok(RunWithConf { run: row.run.try_into()?, partition, conf: row.conf })

@@ -10,7 +10,7 @@ use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 
 /// A pool.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,12 +12,12 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 mod columns;
 mod removal;
 
-use columns::Columns;
+pub(crate) use columns::Columns;
 pub use removal::delete_with_all;
 
 /// Which task instance.
@@ -91,12 +91,15 @@ pub struct NewTask {
     pub start_date: Option<Millis>,
     /// When it ended, if it has.
     pub end_date: Option<Millis>,
+    /// Who runs it, if somebody took it at once.
+    pub worker: Option<JobId>,
 }
 
 const INSERT: Batch = batch!(
     "INSERT INTO task_instance (run_key, task_index, map_index, tenant, task_id, state, attempt, try_number, max_tries, \
-     losses, seen, wait, item, spent_ms, queued_at, start_date, end_date) SELECT r.run_key, r.task_index, r.map_index, r.tenant, \
-     r.task_id, r.state, r.attempt, r.try_number, r.max_tries, 0, r.seen, r.wait, r.item, 0, r.queued_at, r.start_date, r.end_date FROM ",
+     losses, seen, wait, item, spent_ms, queued_at, start_date, end_date, worker) SELECT r.run_key, r.task_index, r.map_index, \
+     r.tenant, r.task_id, r.state, r.attempt, r.try_number, r.max_tries, 0, r.seen, r.wait, r.item, 0, r.queued_at, r.start_date, \
+     r.end_date, r.worker FROM ",
     rows(
         run_key text,
         task_index bigint,
@@ -112,7 +115,8 @@ const INSERT: Batch = batch!(
         item text,
         queued_at bigint,
         start_date bigint,
-        end_date bigint
+        end_date bigint,
+        worker text
     ),
     ""
 );
@@ -134,10 +138,11 @@ struct NewColumns<'a> {
     queued_at: Option<i64>,
     start_date: Option<i64>,
     end_date: Option<i64>,
+    worker: Option<JobId>,
 }
 
 /// Creates task instances.
-pub async fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreError> {
+pub fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreError> {
     for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<_> = part
             .iter()
@@ -158,11 +163,11 @@ pub async fn insert(db: &mut Session, tasks: &[NewTask]) -> Result<(), StoreErro
                     queued_at: task.queued_at.map(|at| at.0),
                     start_date: task.start_date.map(|at| at.0),
                     end_date: task.end_date.map(|at| at.0),
+                    worker: task.worker,
                 })
             })
             .collect::<Result<_, StoreError>>()?;
-        let (text, rows) = (db.text(INSERT), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(INSERT, &part)?;
     }
     Ok(())
 }
@@ -205,11 +210,10 @@ const SAVE: Batch = batch!(
 );
 
 /// Writes task instances back. The caller holds the locks of their runs, so nobody else has changed them since.
-pub async fn save(db: &mut Session, tasks: &[TaskRow]) -> Result<(), StoreError> {
+pub fn save(db: &mut Session, tasks: &[TaskRow]) -> Result<(), StoreError> {
     for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
         let part = part.iter().map(Columns::try_from).collect::<Result<Vec<_>, _>>()?;
-        let (text, rows) = (db.text(SAVE), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(SAVE, &part)?;
     }
     Ok(())
 }
@@ -245,8 +249,7 @@ async fn find(db: &mut Session, statement: Batch, keys: &[TaskKey]) -> Result<Ve
     let mut found = Vec::with_capacity(keys.len());
     for part in keys.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<KeyColumns> = part.iter().map(KeyColumns::from).collect();
-        let (text, rows) = (db.text(statement), column::rows(&part)?);
-        let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+        let loaded: Vec<Columns> = db.find(statement, &part).await?;
         for row in loaded {
             found.push(row.try_into()?);
         }
@@ -278,9 +281,7 @@ const ITEMS: Batch = batch!(
 /// The elements that these mapped instances get, each one JSON text.
 pub async fn items(db: &mut Session, keys: &[TaskKey]) -> Result<Vec<(TaskKey, String)>, StoreError> {
     let part: Vec<KeyColumns> = keys.iter().map(KeyColumns::from).collect();
-    let (text, rows) = (db.text(ITEMS), column::rows(&part)?);
-    let found: Vec<(String, i64, i64, String)> =
-        on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let found: Vec<(String, i64, i64, String)> = db.find(ITEMS, &part).await?;
     found
         .into_iter()
         .map(|(run, task, map_index, item)| {
@@ -309,11 +310,10 @@ const DEAL: Batch = batch!(
 );
 
 /// Gives mapped instances other elements, each one JSON text. The caller holds the locks of their runs.
-pub async fn deal(db: &mut Session, items: &[(TaskKey, String)]) -> Result<(), StoreError> {
+pub fn deal(db: &mut Session, items: &[(TaskKey, String)]) -> Result<(), StoreError> {
     for part in items.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<_> = part.iter().map(|(key, item)| ItemColumns { key: key.into(), item }).collect();
-        let (text, rows) = (db.text(DEAL), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(DEAL, &part)?;
     }
     Ok(())
 }
@@ -325,10 +325,9 @@ const DELETE: Batch = batch!(
 );
 
 /// Removes task instances in whose place others have come.
-pub async fn delete(db: &mut Session, keys: &[TaskKey]) -> Result<(), StoreError> {
+pub fn delete(db: &mut Session, keys: &[TaskKey]) -> Result<(), StoreError> {
     let part: Vec<KeyColumns> = keys.iter().map(KeyColumns::from).collect();
-    let (text, rows) = (db.text(DELETE), column::rows(&part)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    db.post(DELETE, &part)?;
     Ok(())
 }
 

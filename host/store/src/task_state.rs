@@ -7,7 +7,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskKey;
 
 const GET: &str = "SELECT task_state.value FROM work

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskRow;
 
 #[derive(Serialize)]
@@ -66,11 +66,10 @@ pub struct PastTry {
 }
 
 /// Keeps tries for the record.
-pub async fn insert(db: &mut Session, tries: &[PastTry]) -> Result<(), StoreError> {
+pub fn insert(db: &mut Session, tries: &[PastTry]) -> Result<(), StoreError> {
     for part in tries.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<Columns> = part.iter().map(Columns::from).collect();
-        let (text, rows) = (db.text(INSERT), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(INSERT, &part)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::metering;
-use crate::pool::Session;
+use crate::session::Session;
 use crate::slot_pool;
 
 #[derive(sqlx::FromRow)]
@@ -190,7 +190,8 @@ pub async fn count(db: &mut Session) -> Result<u64, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::EMPTIED;
-    use crate::pool::{Driver, Store, StoreConfig};
+    use crate::pool::{Store, StoreConfig};
+    use crate::session::Driver;
 
     /// Tables with a tenant, and how many of their foreign keys lead their rows away with the tenant's.
     const TABLES: &str = "SELECT m.name, (SELECT COUNT(*) FROM pragma_foreign_key_list(m.name) AS f

@@ -10,7 +10,7 @@ use flow_model::token::{Holder, IssuedToken};
 use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 
 #[derive(sqlx::FromRow)]
 struct Row {

@@ -8,7 +8,7 @@ use crate::column;
 use crate::error::StoreError;
 use crate::key::WrappedKey;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 
 /// A variable whose value is sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskKey;
 
 mod census;
@@ -108,9 +108,9 @@ pub struct WorkRow {
 
 const INSERT: Batch = batch!(
     "INSERT INTO work (attempt, tenant, kind, run_key, task_index, map_index, try_number, module, module_version, \
-     dag_id, payload, turn, place, priority, available_at) SELECT r.attempt, r.tenant, r.kind, r.run_key, r.task_index, \
-     r.map_index, r.try_number, r.module, r.module_version, r.dag_id, r.payload, r.turn, COALESCE(r.turn, 0), r.priority, \
-     r.available_at FROM ",
+     dag_id, payload, turn, place, priority, available_at, worker, lease_until) SELECT r.attempt, r.tenant, r.kind, \
+     r.run_key, r.task_index, r.map_index, r.try_number, r.module, r.module_version, r.dag_id, r.payload, r.turn, \
+     COALESCE(r.turn, 0), r.priority, r.available_at, r.worker, r.lease_until FROM ",
     rows(
         attempt text,
         tenant text,
@@ -125,37 +125,37 @@ const INSERT: Batch = batch!(
         payload text,
         turn bigint,
         priority bigint,
-        available_at bigint
+        available_at bigint,
+        worker text,
+        lease_until bigint
     ),
     ""
 );
 
-/// Offers work.
-pub async fn insert(db: &mut Session, work: &[WorkRow]) -> Result<(), StoreError> {
+/// Offers work, or leases what somebody takes at once.
+pub fn insert(db: &mut Session, work: &[WorkRow]) -> Result<(), StoreError> {
     for part in work.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<Columns> = part.iter().map(Columns::from).collect();
-        let (text, rows) = (db.text(INSERT), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(INSERT, &part)?;
     }
     Ok(())
 }
 
 #[derive(Serialize)]
-pub(crate) struct AttemptColumn {
-    pub(crate) attempt: AttemptId,
+struct AttemptColumn {
+    attempt: AttemptId,
 }
 
-pub(crate) fn attempt_rows(attempts: &[AttemptId]) -> Result<String, StoreError> {
-    column::rows(&attempts.iter().map(|&attempt| AttemptColumn { attempt }).collect::<Vec<_>>())
+fn columns_of(attempts: &[AttemptId]) -> Vec<AttemptColumn> {
+    attempts.iter().map(|&attempt| AttemptColumn { attempt }).collect()
 }
 
 const DELETE: Batch = batch!("DELETE FROM work WHERE attempt IN (SELECT r.attempt FROM ", rows(attempt text), ")");
 
 /// Withdraws attempts: from here on they are fenced.
-pub async fn delete(db: &mut Session, attempts: &[AttemptId]) -> Result<(), StoreError> {
+pub fn delete(db: &mut Session, attempts: &[AttemptId]) -> Result<(), StoreError> {
     for part in attempts.chunks(column::ROWS_PER_STATEMENT) {
-        let (text, rows) = (db.text(DELETE), attempt_rows(part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+        db.post(DELETE, &columns_of(part))?;
     }
     Ok(())
 }
@@ -188,8 +188,7 @@ const LOAD: Batch = batch!(
 
 /// These attempts, where they still count.
 pub async fn load(db: &mut Session, attempts: &[AttemptId]) -> Result<Vec<WorkRow>, StoreError> {
-    let (text, rows) = (db.text(LOAD), attempt_rows(attempts)?);
-    let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let loaded: Vec<Columns> = db.find(LOAD, &columns_of(attempts)).await?;
     loaded.into_iter().map(WorkRow::try_from).collect()
 }
 
@@ -204,7 +203,8 @@ macro_rules! claimable {
     };
 }
 
-const NEXT: Batch = locking!(claimable!("ORDER BY turn LIMIT $1"), skip);
+const NEXT: Batch =
+    batch!(claimable!("ORDER BY turn LIMIT (SELECT r.most FROM "), rows(most bigint), ")", locking skip);
 // The `+` keeps SQLite from collecting and sorting all that the tenants have: it reads the queue in its order.
 const NEXT_OF: Batch = Batch {
     sqlite: claimable!("AND +tenant IN (SELECT value FROM json_each($2)) ORDER BY turn LIMIT $1"),
@@ -214,15 +214,17 @@ const NEXT_OF: Batch = Batch {
     ),
 };
 
+#[derive(Serialize)]
+struct MostColumn {
+    most: i64,
+}
+
 /// The claimable work whose turn it is, at most `limit`; of `tenants`, if they are given. Nobody else can take it before
 /// the transaction ends.
 pub async fn next(db: &mut Session, limit: u32, tenants: Option<&[TenantId]>) -> Result<Vec<WorkRow>, StoreError> {
     let limit = i64::from(limit);
     let loaded: Vec<Columns> = match tenants {
-        None => {
-            let text = db.text(NEXT);
-            on!(db, c => sqlx::query_as(text).bind(limit).fetch_all(&mut *c).await)?
-        }
+        None => db.find(NEXT, &[MostColumn { most: limit }]).await?,
         Some(tenants) => {
             let (text, tenants) = (db.text(NEXT_OF), column::rows(tenants)?);
             on!(db, c => sqlx::query_as(text).bind(limit).bind(&tenants).fetch_all(&mut *c).await)?
@@ -248,12 +250,26 @@ const TAKE: Batch = batch!(
     " WHERE work.attempt = r.attempt"
 );
 
+#[derive(Serialize)]
+struct TakenColumns {
+    attempt: AttemptId,
+    turn: Option<u64>,
+    worker: Option<JobId>,
+    lease_until: Option<i64>,
+}
+
 /// Writes turns and leases as each row says: of work that [`next`] or [`weightiest`] found.
-pub async fn take(db: &mut Session, work: &[WorkRow]) -> Result<(), StoreError> {
-    let part: Vec<Columns> = work.iter().map(Columns::from).collect();
-    let (text, rows) = (db.text(TAKE), column::rows(&part)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
-    Ok(())
+pub fn take(db: &mut Session, work: &[WorkRow]) -> Result<(), StoreError> {
+    let part: Vec<TakenColumns> = work
+        .iter()
+        .map(|row| TakenColumns {
+            attempt: row.attempt,
+            turn: row.turn,
+            worker: row.lease.map(|(worker, _)| worker),
+            lease_until: row.lease.map(|(_, until)| until.0),
+        })
+        .collect();
+    db.post(TAKE, &part)
 }
 
 const GIVE_BACK: Batch = batch!(
@@ -264,7 +280,5 @@ const GIVE_BACK: Batch = batch!(
 
 /// Takes leases away from work that never reached its worker; it keeps its turn.
 pub async fn give_back(db: &mut Session, attempts: &[AttemptId]) -> Result<(), StoreError> {
-    let (text, rows) = (db.text(GIVE_BACK), attempt_rows(attempts)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
-    Ok(())
+    db.write(GIVE_BACK, &columns_of(attempts)).await
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskKey;
 
 /// The key of what a task returned.
@@ -35,18 +35,27 @@ struct Columns<'a> {
     key: &'a str,
     tenant: &'a str,
     value: &'a str,
+    created_at: i64,
 }
 
 const PUT: Batch = batch!(
     "INSERT INTO xcom (run_key, task_index, map_index, key, tenant, value, created_at) SELECT r.run_key, r.task_index, \
-     r.map_index, r.key, r.tenant, r.value, $2 FROM ",
-    rows(run_key text, task_index bigint, map_index bigint, key text, tenant text, value text),
+     r.map_index, r.key, r.tenant, r.value, r.created_at FROM ",
+    rows(
+        run_key text,
+        task_index bigint,
+        map_index bigint,
+        key text,
+        tenant text,
+        value text,
+        created_at bigint
+    ),
     " WHERE true ON CONFLICT (run_key, task_index, map_index, key) DO UPDATE SET value = excluded.value, \
      created_at = excluded.created_at"
 );
 
 /// Stores values, each replacing an earlier one of the same key. No two are of the same task instance and key.
-pub async fn put(db: &mut Session, xcoms: &[NewXcom], now: Millis) -> Result<(), StoreError> {
+pub fn put(db: &mut Session, xcoms: &[NewXcom], now: Millis) -> Result<(), StoreError> {
     for part in xcoms.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<_> = part
             .iter()
@@ -57,10 +66,10 @@ pub async fn put(db: &mut Session, xcoms: &[NewXcom], now: Millis) -> Result<(),
                 key: xcom.key.as_str(),
                 tenant: xcom.tenant.as_str(),
                 value: &xcom.value,
+                created_at: now.0,
             })
             .collect();
-        let (text, rows) = (db.text(PUT), column::rows(&part)?);
-        on!(db, c => sqlx::query(text).bind(&rows).bind(now.0).execute(&mut *c).await.map(drop))?;
+        db.post(PUT, &part)?;
     }
     Ok(())
 }
@@ -151,9 +160,7 @@ async fn values(db: &mut Session, statement: Batch, tasks: &[TaskKey]) -> Result
     let mut values = Vec::with_capacity(tasks.len());
     for part in tasks.chunks(column::ROWS_PER_STATEMENT) {
         let part: Vec<KeyColumns> = part.iter().map(KeyColumns::from).collect();
-        let (text, rows) = (db.text(statement), column::rows(&part)?);
-        let found: Vec<(String, i64, i64, String)> =
-            on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+        let found: Vec<(String, i64, i64, String)> = db.find(statement, &part).await?;
         for (run, task, map_index, value) in found {
             let key = TaskKey {
                 run: column::text("xcom.run_key", &run)?,

@@ -140,6 +140,7 @@ impl<B: Broker> Worker<B> {
             tenants: self.config.tenants.clone(),
             slots: u32::try_from(free).unwrap_or(u32::MAX),
             wait_ms: u64::try_from(LONG_POLL.as_millis()).unwrap_or(u64::MAX),
+            begins: true,
         }
     }
 

@@ -141,7 +141,14 @@ pub async fn a_worker_is_on_record<B: Broker>(stage: Stage<B>) {
     let record = |state: &str, end| [(Some("WorkerJob".to_owned()), Some(state.to_owned()), end)];
     let claim = || {
         let (worker, hostname) = (JobId(uuid::Uuid::from_u128(7)), "far.example".to_owned());
-        stage.port.claim(ClaimRequest { worker, hostname, tenants: TenantScope::All, slots: 1, wait_ms: 0 })
+        stage.port.claim(ClaimRequest {
+            worker,
+            hostname,
+            tenants: TenantScope::All,
+            slots: 1,
+            wait_ms: 0,
+            begins: false,
+        })
     };
     assert_eq!(state().await, []);
     assert_eq!(claim().await, Ok(Vec::new()));

@@ -176,7 +176,7 @@ impl<B: Broker> Stage<B> {
     /// Leases what there is, without waiting.
     pub async fn claim(&self, slots: u32) -> Vec<Work> {
         let (worker, hostname) = (self.worker, "stage".to_owned());
-        let request = ClaimRequest { worker, hostname, tenants: TenantScope::All, slots, wait_ms: 0 };
+        let request = ClaimRequest { worker, hostname, tenants: TenantScope::All, slots, wait_ms: 0, begins: false };
         self.port.claim(request).await.expect("work can be claimed")
     }
 

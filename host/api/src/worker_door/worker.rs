@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use flow_model::ids::TenantId;
 use flow_model::port::{Broker, BrokerError, ClaimRequest, News, Notice, Renewal, TenantScope};
 use flow_model::work::{Grant, Work};
 use futures::future::join_all;
@@ -34,15 +33,6 @@ impl FromRequestParts<Api> for Worker {
             Ok(Some(_)) => Ok(Self { tenants: own.tenants }),
             Ok(None) => Err(refuse("the token was revoked: get a new one".to_owned()).into()),
             Err(error) => Err(BrokerError::Unavailable(error.to_string()).into()),
-        }
-    }
-}
-
-impl Worker {
-    fn may_serve(&self, tenant: &TenantId) -> bool {
-        match &self.tenants {
-            TenantScope::All => true,
-            TenantScope::Only(tenants) => tenants.contains(tenant),
         }
     }
 }
@@ -79,7 +69,7 @@ pub(super) async fn renew(
     for token in &held.tokens {
         // A token that is no longer accepted is answered as a lost attempt; the others are renewed all the same.
         let known = grant(&api.tokens, token).await.ok();
-        grants.push(known.filter(|grant| worker.may_serve(&grant.claims.tenant)));
+        grants.push(known.filter(|grant| worker.tenants.has(&grant.claims.tenant)));
     }
     let known: Vec<Grant> = grants.iter().flatten().cloned().collect();
     let mut renewed = api.broker.renew(&known).await?.into_iter();
@@ -106,7 +96,7 @@ async fn take(api: &Api, worker: &Worker, notice: &str) -> Result<(), BrokerErro
     let notice = serde_json::from_str(notice).map_err(|error| BrokerError::Invalid(error.to_string()))?;
     let Notice { token, news } = notice;
     let grant = grant(&api.tokens, &token).await?;
-    if !worker.may_serve(&grant.claims.tenant) {
+    if !worker.tenants.has(&grant.claims.tenant) {
         return Err(BrokerError::Unauthorized("the attempt is of a tenant that this worker does not serve".to_owned()));
     }
     match news {

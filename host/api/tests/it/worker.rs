@@ -49,7 +49,7 @@ pub(crate) async fn with_tasks(tasks: &Value) -> (Host, String) {
 /// A wish for work.
 pub(crate) fn wish(slots: u32) -> ClaimRequest {
     let (worker, hostname) = (JobId::mint(BEGIN, [9; 10]), "far.example".to_owned());
-    ClaimRequest { worker, hostname, tenants: TenantScope::All, slots, wait_ms: 30_000 }
+    ClaimRequest { worker, hostname, tenants: TenantScope::All, slots, wait_ms: 30_000, begins: false }
 }
 
 async fn finish(broker: &LocalBroker, work: Work) {

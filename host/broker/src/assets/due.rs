@@ -16,6 +16,7 @@ use flow_store::dag::{self, DagRow};
 use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError};
 
+use crate::committer::FreeHands;
 use crate::create::{NewRun, create};
 use crate::engine::Engine;
 use crate::local::LocalBroker;
@@ -117,7 +118,7 @@ impl Look<'_> {
         let Some(new) = self.new_run(version, latest) else { return Ok((Written::default(), None)) };
         // The run takes its events first, so that its tasks find them however soon they begin.
         consumer::take(db, (tenant, dag), new.row.key, seen).await?;
-        let (_, written) = create(db, self.engine, &[&new]).await?;
+        let (_, written) = create(db, self.engine, &[&new], &mut FreeHands::default()).await?;
         Ok((written, None))
     }
 
@@ -148,7 +149,7 @@ impl Look<'_> {
             partition::looked_at(db, tenant, &early).await?;
         }
         let runs: Vec<&NewRun> = runs.iter().collect();
-        let (_, written) = create(db, self.engine, &runs).await?;
+        let (_, written) = create(db, self.engine, &runs, &mut FreeHands::default()).await?;
         Ok((written, again))
     }
 

@@ -46,7 +46,7 @@ impl LocalBroker {
             return Err(ServiceError::conflict(format!("asset {:?}", known.name.as_str()), reason));
         };
         let extra = json!({"asset_id": id, "to_tenant": to});
-        audit::note(&mut tx, actor, now, "post_asset_grant", &extra).await?;
+        audit::note(&mut tx, actor, now, "post_asset_grant", &extra)?;
         tx.commit().await?;
         Ok(AssetGrant {
             id: number,
@@ -65,7 +65,7 @@ impl LocalBroker {
         let to = grant::withdraw(&mut tx, &actor.tenant, id, number).await?.ok_or_else(|| no_grant(number))?;
         asset::retire(&mut tx, &to).await?;
         let extra = json!({"asset_id": id, "to_tenant": to});
-        audit::note(&mut tx, actor, self.now(), "delete_asset_grant", &extra).await?;
+        audit::note(&mut tx, actor, self.now(), "delete_asset_grant", &extra)?;
         Ok(tx.commit().await?)
     }
 
@@ -108,7 +108,7 @@ impl LocalBroker {
         grant::accept(&mut tx, tenant, (number, local.id), now).await?;
         asset::activate(&mut tx, tenant).await?;
         let extra = json!({"grant_id": number, "name": name});
-        audit::note(&mut tx, actor, now, "accept_asset_grant", &extra).await?;
+        audit::note(&mut tx, actor, now, "accept_asset_grant", &extra)?;
         let shown = one(&mut tx, tenant, number).await?;
         tx.commit().await?;
         Ok(shown)
@@ -121,7 +121,7 @@ impl LocalBroker {
             return Err(no_grant(number));
         }
         asset::retire(&mut tx, &actor.tenant).await?;
-        audit::note(&mut tx, actor, self.now(), "decline_asset_grant", &json!({"grant_id": number})).await?;
+        audit::note(&mut tx, actor, self.now(), "decline_asset_grant", &json!({"grant_id": number}))?;
         Ok(tx.commit().await?)
     }
 }

@@ -39,7 +39,7 @@ impl LocalBroker {
         let updates = vec![Update { asset: known, aliases: Vec::new(), event }];
         let numbers = record(&mut tx, &self.inner.engine, now, updates).await?;
         let number = numbers.first().copied().ok_or(ServiceError::Internal)?;
-        audit::note(&mut tx, actor, now, "create_asset_event", &json!({"asset_id": id})).await?;
+        audit::note(&mut tx, actor, now, "create_asset_event", &json!({"asset_id": id}))?;
         let shown = view::asset_events::get(&mut tx, tenant, number).await?;
         tx.commit().await?;
         self.inner.engine.due.notify_one();
@@ -62,7 +62,7 @@ impl LocalBroker {
             return Err(nothing_queued(asset, dag));
         }
         let extra = json!({"asset_id": asset, "dag_id": dag});
-        audit::note(&mut tx, actor, self.now(), "delete_queued_asset_events", &extra).await?;
+        audit::note(&mut tx, actor, self.now(), "delete_queued_asset_events", &extra)?;
         Ok(tx.commit().await?)
     }
 

@@ -54,7 +54,7 @@ impl LocalBroker {
         let others = state::count_others(&mut tx, &actor.tenant, id, key).await?;
         quota::admit("asset state keys", others, 1, limit::STATE_KEYS)?;
         state::put(&mut tx, (&actor.tenant, id), key, body.value.as_str(), self.now()).await?;
-        audit::note(&mut tx, actor, self.now(), "put_asset_state", &json!({"asset_id": id, "key": key})).await?;
+        audit::note(&mut tx, actor, self.now(), "put_asset_state", &json!({"asset_id": id, "key": key}))?;
         Ok(tx.commit().await?)
     }
 
@@ -67,7 +67,7 @@ impl LocalBroker {
     ) -> Result<(), ServiceError> {
         let mut tx = self.locked_asset(actor, id).await?;
         state::remove(&mut tx, &actor.tenant, id, key).await?;
-        audit::note(&mut tx, actor, self.now(), "delete_asset_state", &json!({"asset_id": id, "key": key})).await?;
+        audit::note(&mut tx, actor, self.now(), "delete_asset_state", &json!({"asset_id": id, "key": key}))?;
         Ok(tx.commit().await?)
     }
 

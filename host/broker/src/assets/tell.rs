@@ -38,9 +38,9 @@ impl<'a> Telling<'a> {
                 (None, false) => queued.push((&one.tenant, &one.dag, update.asset.id)),
                 (Some(key), true) => match self.arrivals(db, one, key).await? {
                     Ok(more) => arrivals.extend(more),
-                    Err(refused) => self.complain(db, one, &refused).await?,
+                    Err(refused) => self.complain(db, one, &refused)?,
                 },
-                (None, true) => self.complain(db, one, &Unusable::NoKey).await?,
+                (None, true) => self.complain(db, one, &Unusable::NoKey)?,
                 // A DAG that does not know of partitions waits for updates of the asset as a whole.
                 (Some(_), false) => continue,
             }
@@ -83,7 +83,7 @@ impl<'a> Telling<'a> {
     }
 
     /// Says in the event log why an event is of no use to a DAG.
-    async fn complain(&self, db: &mut Session, one: &Consumer, why: &Unusable) -> Result<(), StoreError> {
+    fn complain(&self, db: &mut Session, one: &Consumer, why: &Unusable) -> Result<(), StoreError> {
         let asset = &self.updates[one.n].asset;
         let extra = BTreeMap::from([("asset", asset.name.as_str().to_owned()), ("reason", why.to_string())]);
         let event = Event {
@@ -95,7 +95,7 @@ impl<'a> Telling<'a> {
             extra: Some(serde_json::json!(extra).to_string()),
             ..Event::default()
         };
-        event_log::append(db, &event).await
+        event_log::append(db, &[event])
     }
 }
 

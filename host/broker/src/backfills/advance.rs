@@ -14,6 +14,7 @@ use flow_store::backfill::{self, BackfillRow, SlotRow};
 use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError, dag, tenant};
 
+use crate::committer::FreeHands;
 use crate::create::{NewRun, create};
 use crate::engine::Engine;
 use crate::error::ServiceError;
@@ -156,7 +157,7 @@ impl Step<'_> {
             partition: None,
             owner: None,
         };
-        let (created, written) = create(db, self.engine, &[&new]).await?;
+        let (created, written) = create(db, self.engine, &[&new], &mut FreeHands::default()).await?;
         self.written.merge(written);
         Ok(created.contains(&new.row.key).then_some(new.row.key))
     }

@@ -24,7 +24,7 @@ impl LocalBroker {
         row.updated_at = self.now();
         backfill::save(&mut tx, &row).await?;
         let event = if is_paused { "pause_backfill" } else { "unpause_backfill" };
-        audit::note(&mut tx, actor, row.updated_at, event, &json!({"backfill_id": id})).await?;
+        audit::note(&mut tx, actor, row.updated_at, event, &json!({"backfill_id": id}))?;
         let written = Written { room: RoomChanges::of_backfill(), ..Written::default() };
         self.conclude(tx, written).await?;
         self.backfill(&actor.tenant, id).await
@@ -37,7 +37,7 @@ impl LocalBroker {
         for later in backfill::lock_later(&mut tx, &row).await?.into_iter().chain([row]) {
             written.merge(self.end_cancelled(&mut tx, later).await?);
         }
-        audit::note(&mut tx, actor, self.now(), "cancel_backfill", &json!({"backfill_id": id})).await?;
+        audit::note(&mut tx, actor, self.now(), "cancel_backfill", &json!({"backfill_id": id}))?;
         self.conclude(tx, written).await?;
         self.backfill(&actor.tenant, id).await
     }

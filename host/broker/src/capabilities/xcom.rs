@@ -58,7 +58,7 @@ impl LocalBroker {
             ));
         };
         let task = TaskKey { run, task, map_index: happening.map_index };
-        xcom::put(&mut tx, &[NewXcom { tenant: claims.tenant.clone(), task, key, value }], self.now()).await?;
+        xcom::put(&mut tx, &[NewXcom { tenant: claims.tenant.clone(), task, key, value }], self.now())?;
         tx.commit().await?;
         Ok(Reply::Done)
     }

@@ -11,9 +11,11 @@ use flow_store::{Session, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::Request;
 use super::ask::Refusal;
+use super::begin;
+use super::{FreeHands, Request};
 use crate::engine::Engine;
+use crate::plan::Written;
 
 /// A worker that waits for work.
 pub(super) struct Claimer {
@@ -62,8 +64,8 @@ impl Claimer {
         Self { request, deadline: Instant::now() + wait, reply }
     }
 
-    fn slots(&self) -> u32 {
-        self.request.slots.clamp(1, MAX_SLOTS)
+    fn slots(&self) -> usize {
+        self.request.slots.clamp(1, MAX_SLOTS) as usize
     }
 }
 
@@ -102,27 +104,63 @@ impl Claims {
         self.0.drain(..).for_each(|claimer| drop(claimer.reply.send(Err(refusal.clone()))));
     }
 
-    /// Leases work to those who wait, within a transaction. Tell them with [`Claims::hand_out`] once it is committed.
-    pub(super) async fn lease(&self, db: &mut Session, engine: &Engine) -> Result<Handout, StoreError> {
+    /// Those who wait and run at once what they get.
+    pub(super) fn free_hands(&self) -> FreeHands {
+        let mut hands = FreeHands::default();
+        for claimer in self.0.iter().filter(|claimer| claimer.request.begins) {
+            hands.add(claimer.request.worker, claimer.request.tenants.clone(), claimer.slots());
+        }
+        hands
+    }
+
+    /// Shares with what workers have been handed already.
+    pub(super) fn handout(&self, handed: Vec<WorkRow>) -> Handout {
+        let mut handout = Handout::to(self.0.len());
+        for work in handed {
+            let is_its = |at: &usize| {
+                let claimer = &self.0[*at];
+                let worker = work.lease.map(|(worker, _)| worker);
+                worker == Some(claimer.request.worker) && handout.handed[*at].len() < claimer.slots()
+            };
+            // If it were nobody's, its lease would expire.
+            if let Some(at) = (0..self.0.len()).find(is_its) {
+                handout.handed[at].push(work);
+            }
+        }
+        handout
+    }
+
+    /// Leases queued work to those who wait, within a transaction. Tell them with [`Claims::hand_out`] once it is committed.
+    pub(super) async fn lease(
+        &self,
+        db: &mut Session,
+        engine: &Engine,
+        handout: &mut Handout,
+    ) -> Result<(), StoreError> {
         let until = engine.now().after(engine.lease);
-        let mut handout = Handout { shares: vec![Vec::new(); self.0.len()], moved: Vec::new(), drained: true };
-        let mut open: Vec<usize> = (0..self.0.len()).collect();
+        handout.drained = true;
+        let mut open: Vec<usize> = (0..self.0.len()).filter(|&at| self.room(handout, at) > 0).collect();
         while let Some(&first) = open.first() {
             let scope = self.0[first].request.tenants.clone();
             let (alike, others) = open.into_iter().partition(|&at| self.0[at].request.tenants == scope);
             open = others;
-            self.lease_within(db, &scope, &alike, &mut handout).await?;
+            self.lease_within(db, &scope, &alike, handout).await?;
         }
+        let beginners = self.0.iter().zip(&mut handout.shares).filter(|(claimer, _)| claimer.request.begins);
+        let beginners = beginners.map(|(claimer, rows)| begin::Share { worker: claimer.request.worker, rows });
+        handout.written = begin::begin(db, engine, beginners.collect()).await?;
         for (claimer, share) in self.0.iter().zip(&mut handout.shares) {
             for work in share {
                 work.lease = Some((claimer.request.worker, until));
             }
         }
         let taken: Vec<WorkRow> = handout.shares.iter().flatten().chain(&handout.moved).cloned().collect();
-        if !taken.is_empty() {
-            work::take(db, &taken).await?;
-        }
-        Ok(handout)
+        if taken.is_empty() { Ok(()) } else { work::take(db, &taken) }
+    }
+
+    /// How many slots a claimer has left.
+    fn room(&self, handout: &Handout, at: usize) -> usize {
+        self.0[at].slots().saturating_sub(handout.handed[at].len() + handout.shares[at].len())
     }
 
     /// Shares out what one query finds for claimers of the same tenants, as evenly as their slots allow.
@@ -133,8 +171,8 @@ impl Claims {
         claimers: &[usize],
         handout: &mut Handout,
     ) -> Result<(), StoreError> {
-        let wanted: u32 = claimers.iter().map(|&at| self.0[at].slots()).sum();
-        let wanted = wanted.min(MAX_SLOTS);
+        let wanted: usize = claimers.iter().map(|&at| self.room(handout, at)).sum();
+        let wanted = u32::try_from(wanted).unwrap_or(MAX_SLOTS).min(MAX_SLOTS);
         let tenants: Option<&[TenantId]> = match scope {
             TenantScope::All => None,
             TenantScope::Only(tenants) => Some(tenants),
@@ -151,7 +189,7 @@ impl Claims {
                 let Some(work) = found.next() else { return Ok(()) };
                 handout.shares[at].push(work);
             }
-            open.retain(|&at| handout.shares[at].len() < self.0[at].slots() as usize);
+            open.retain(|&at| self.room(handout, at) > 0);
         }
         Ok(())
     }
@@ -159,13 +197,14 @@ impl Claims {
     /// Answers those who got something; the others go on waiting.
     pub(super) fn hand_out(&mut self, handout: Handout, engine: &Engine, home: &mpsc::WeakSender<Request>) {
         let waiting = std::mem::take(&mut self.0);
-        for (claimer, share) in waiting.into_iter().zip(handout.shares) {
-            if share.is_empty() {
+        for ((claimer, share), mut rows) in waiting.into_iter().zip(handout.shares).zip(handout.handed) {
+            rows.extend(share);
+            if rows.is_empty() {
                 self.0.push_back(claimer);
                 continue;
             }
-            share.iter().filter_map(|work| work.turn).for_each(|turn| engine.handed(turn));
-            drop(claimer.reply.send(Ok(Share { rows: share, home: Some(home.clone()) })));
+            rows.iter().filter_map(|work| work.turn).for_each(|turn| engine.handed(turn));
+            drop(claimer.reply.send(Ok(Share { rows, home: Some(home.clone()) })));
         }
     }
 }
@@ -197,9 +236,22 @@ async fn spend(db: &mut Session, drawn: Vec<WorkRow>, moved: &mut Vec<WorkRow>) 
 
 /// Who gets what.
 pub(super) struct Handout {
+    /// What came of tasks that begin.
+    pub(super) written: Written,
+    /// What was released by the same transaction and never queued.
+    handed: Vec<Vec<WorkRow>>,
+    /// What was queued.
     shares: Vec<Vec<WorkRow>>,
     /// Work that keeps waiting, with other turns.
     moved: Vec<WorkRow>,
-    /// Nothing claimable was left over.
+    /// The queue was looked at, and nothing claimable was left over.
     pub(super) drained: bool,
+}
+
+impl Handout {
+    fn to(claimers: usize) -> Self {
+        let nothing = vec![Vec::new(); claimers];
+        let (handed, shares) = (nothing.clone(), nothing);
+        Self { written: Written::default(), handed, shares, moved: Vec::new(), drained: false }
+    }
 }

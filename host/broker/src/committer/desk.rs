@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::Request;
 use super::ask::Refusal;
 use super::batch::{Batch, MAX_VERBS};
 use super::claims::Claims;
+use super::{FreeHands, Request};
 use crate::engine::Engine;
 
 /// How long claimers wait before the queue is looked at without a hint: other nodes may have offered work.
@@ -123,14 +123,17 @@ impl Desk {
         }
         let engine = Arc::clone(&self.engine);
         let mut tx = engine.store.begin("committer").await?;
-        let written = batch.execute(&mut tx, &engine).await?;
+        let mut hands = if self.stocked { FreeHands::default() } else { self.claims.free_hands() };
+        let mut written = batch.execute(&mut tx, &engine, &mut hands).await?;
         let stocked = self.stocked || written.offers;
-        let handout = if waiting && stocked { Some(self.claims.lease(&mut tx, &engine).await?) } else { None };
-        tx.commit().await?;
-        self.stocked = handout.as_ref().map_or(stocked, |handout| !handout.drained);
-        if let Some(handout) = handout {
-            self.claims.hand_out(handout, &engine, &self.home);
+        let mut handout = self.claims.handout(std::mem::take(&mut written.handed));
+        if waiting && stocked {
+            self.claims.lease(&mut tx, &engine, &mut handout).await?;
+            written.merge(std::mem::take(&mut handout.written));
         }
+        tx.commit().await?;
+        self.stocked = stocked && !handout.drained;
+        self.claims.hand_out(handout, &engine, &self.home);
         engine.told(written);
         Ok(())
     }

@@ -4,20 +4,20 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use flow_model::advance::Finish;
-use flow_model::ids::{AttemptId, TenantId};
+use flow_model::ids::{AttemptId, JobId, TenantId};
 use flow_model::port::Report;
-use flow_model::state::TaskEvent;
 use flow_model::time::Millis;
 use flow_model::waiting::{Look, Waiting};
 use flow_model::work::{AttemptEnd, Verdict};
+use flow_store::step::{Step, StepKind};
 use flow_store::task_instance::{TaskKey, TaskRow};
-use flow_store::work::{self, WorkKind, WorkRow};
+use flow_store::work;
 use flow_store::xcom::NewXcom;
 use flow_store::{Session, StoreError};
 
 use super::ask::Refusal;
 use super::ends::{accepted, first_poke, returned};
-use super::{Cause, Push, Start};
+use super::{Cause, FreeHands, Push, Start};
 use crate::engine::Engine;
 use crate::plan::{Holding, Plan, Written};
 use crate::text::keep_message;
@@ -26,31 +26,46 @@ use crate::{retries, waits};
 /// The least pause between two looks of a trigger.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
 
+/// Where an attempt is.
+#[derive(Clone)]
+struct Found {
+    tenant: TenantId,
+    kind: StepKind,
+    lease: Option<(JobId, Millis)>,
+    key: TaskKey,
+}
+
 /// The attempts of a batch, with the task instances that they are at.
 pub(super) struct Steps<'h> {
     plan: Plan<'h>,
-    work: HashMap<AttemptId, WorkRow>,
+    /// Where they are, without the task instances themselves, which the plan has.
+    found: HashMap<AttemptId, Found>,
     /// Looks that came to nothing, and when to look again.
     later: Vec<(AttemptId, Millis)>,
 }
 
 impl<'h> Steps<'h> {
-    pub(super) async fn load(
+    pub(super) async fn take_up(
         db: &mut Session,
         engine: &'h Engine,
         holding: &'h Holding,
-        attempts: &[AttemptId],
+        steps: Vec<Step>,
     ) -> Result<Self, StoreError> {
         let mut plan = Plan::new(engine, engine.now(), holding);
-        let work = work::load(db, attempts).await?;
-        let keys: Vec<TaskKey> = work.iter().filter_map(|work| work.kind.task()).collect();
-        plan.load(db, &keys).await?;
-        Ok(Self { plan, work: work.into_iter().map(|work| (work.attempt, work)).collect(), later: Vec::new() })
+        let mut found = HashMap::with_capacity(steps.len());
+        let mut rows = Vec::with_capacity(steps.len());
+        for Step { attempt, tenant, kind, lease, task } in steps {
+            found.insert(attempt, Found { tenant, kind, lease, key: task.key });
+            rows.push(task);
+        }
+        plan.take_up(db, rows).await?;
+        Ok(Self { plan, found, later: Vec::new() })
     }
 
-    /// Follows what they did, and writes it.
-    pub(super) async fn write(mut self, db: &mut Session) -> Result<Written, StoreError> {
+    /// Follows what they did, lets begin what these hands take of it, and writes it.
+    pub(super) async fn write(mut self, db: &mut Session, hands: &mut FreeHands) -> Result<Written, StoreError> {
         self.plan.settle(db).await?;
+        self.plan.hand_over(hands);
         let mut written = self.plan.write(db).await?;
         if !self.later.is_empty() {
             work::postpone(db, &self.later).await?;
@@ -59,38 +74,30 @@ impl<'h> Steps<'h> {
         Ok(written)
     }
 
-    /// The leased work item of an attempt that counts, and its task instance.
-    fn leased(&self, attempt: AttemptId, tenant: Option<&TenantId>) -> Result<(WorkRow, TaskKey), Refusal> {
-        let work = self.work.get(&attempt).ok_or(Refusal::Fenced)?;
-        let mine = tenant.is_none_or(|tenant| *tenant == work.tenant);
-        match work.kind.task() {
-            Some(key) if mine && work.lease.is_some() => Ok((work.clone(), key)),
-            Some(_) | None => Err(Refusal::Fenced),
-        }
+    /// Where an attempt is that counts and is leased.
+    fn leased(&self, attempt: AttemptId, tenant: Option<&TenantId>) -> Result<Found, Refusal> {
+        let found = self.found.get(&attempt).ok_or(Refusal::Fenced)?;
+        let is_its = tenant.is_none_or(|tenant| *tenant == found.tenant);
+        if is_its && found.lease.is_some() { Ok(found.clone()) } else { Err(Refusal::Fenced) }
     }
 
     pub(super) fn start(&mut self, start: &Start) -> Result<(), Refusal> {
-        let (work, key) = self.leased(start.attempt, Some(&start.tenant))?;
-        if !matches!(work.kind, WorkKind::Task { .. }) {
+        let Found { kind, lease, key, .. } = self.leased(start.attempt, Some(&start.tenant))?;
+        if kind != StepKind::Task {
             // A look at what is waited for changes nothing by itself.
             return Ok(());
         }
-        let worker = work.lease.map(|(worker, _)| worker);
-        let row = self.plan.row(key).ok_or(Refusal::Fenced)?;
-        let (losses, goes_on) = (row.node.status.losses, row.wait.is_some());
-        self.plan.happen(key, &TaskEvent::Started(start.attempt)).map_err(|_| Refusal::Fenced)?;
-        // An earlier try, or one that was lost, may have stored values that this one does not.
-        let tries = self.plan.status(key).map_or(0, |status| status.try_number);
-        if !goes_on && (tries > 1 || losses > 0) {
-            self.plan.drop_xcoms(key);
-        }
-        self.plan.change_row(key, |row| row.worker = worker);
-        Ok(())
+        self.plan.start(key, start.attempt, lease.map(|(worker, _)| worker)).map_err(|_| Refusal::Fenced)
+    }
+
+    /// A task that is being handed to a worker begins.
+    pub(super) fn begin(&mut self, attempt: AttemptId, worker: JobId) -> Result<(), Refusal> {
+        let key = self.found.get(&attempt).ok_or(Refusal::Fenced)?.key;
+        self.plan.start(key, attempt, Some(worker)).map_err(|_| Refusal::Fenced)
     }
 
     pub(super) fn push(&mut self, push: &Push) -> Result<(), Refusal> {
-        let (work, task) = self.leased(push.attempt, Some(&push.tenant))?;
-        let tenant = work.tenant;
+        let Found { tenant, key: task, .. } = self.leased(push.attempt, Some(&push.tenant))?;
         self.plan.put_xcom(NewXcom { tenant, task, key: push.key.clone(), value: push.value.clone() });
         Ok(())
     }
@@ -100,22 +107,22 @@ impl<'h> Steps<'h> {
             Cause::Reported(tenant) => Some(tenant),
             Cause::Expired => None,
         };
-        let (work, key) = self.leased(finish.attempt, tenant)?;
-        if matches!(finish.cause, Cause::Expired) && work.lease.is_some_and(|(_, until)| until > self.plan.now) {
+        let Found { kind, lease, key, .. } = self.leased(finish.attempt, tenant)?;
+        if matches!(finish.cause, Cause::Expired) && lease.is_some_and(|(_, until)| until > self.plan.now) {
             return Err(Refusal::Fenced);
         }
-        match &work.kind {
-            WorkKind::Trigger { .. } => self.finish_look(&work, key, &finish.report.end),
-            WorkKind::Task { .. } => return self.finish_task(work.attempt, key, &finish.report),
-            WorkKind::Wait { .. } | WorkKind::Parse { .. } | WorkKind::Timetable { .. } | WorkKind::Callback { .. } => {
-                return Err(Refusal::Fenced);
+        match kind {
+            StepKind::Trigger => {
+                self.finish_look(finish.attempt, key, &finish.report.end);
+                Ok(())
             }
+            StepKind::Task => self.finish_task(finish.attempt, key, &finish.report),
+            StepKind::Wait => Err(Refusal::Fenced),
         }
-        Ok(())
     }
 
     /// A worker has looked for what a deferred task waits for.
-    fn finish_look(&mut self, work: &WorkRow, key: TaskKey, end: &AttemptEnd) {
+    fn finish_look(&mut self, attempt: AttemptId, key: TaskKey, end: &AttemptEnd) {
         let until = self.plan.row(key).and_then(|row| row.wait.as_ref()).and_then(Waiting::until);
         let soonest = self.plan.now.after(LEAST_PAUSE);
         let found = match end {
@@ -140,9 +147,9 @@ impl<'h> Steps<'h> {
             | AttemptEnd::Parsed { .. } => Look::Failed("the trigger ended as nothing that a trigger can".to_owned()),
         };
         match found {
-            Look::Again(at) => self.later.push((work.attempt, until.map_or(at, |until| at.min(until)))),
+            Look::Again(at) => self.later.push((attempt, until.map_or(at, |until| at.min(until)))),
             Look::Done(_) | Look::Failed(_) | Look::GivenUp => {
-                waits::conclude(&mut self.plan, work.attempt, key, found);
+                waits::conclude(&mut self.plan, attempt, key, found);
             }
         }
     }

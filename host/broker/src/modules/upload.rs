@@ -119,7 +119,7 @@ impl LocalBroker {
         let next = versions.map_or(1, |versions| versions.last + 1);
         let version = self.inner.add_version(&mut tx, actor, name, (next, inspection)).await?;
         let extra = json!({"module": name, "version": version, "digest": inspection.digest, "size": inspection.size});
-        audit::note(&mut tx, actor, now, "post_module", &extra).await?;
+        audit::note(&mut tx, actor, now, "post_module", &extra)?;
         tx.commit().await?;
         self.inner.parse_offered();
         Ok(version)
@@ -165,7 +165,7 @@ impl Inner {
         module::put(db, tenant, name, version, now).await?;
         let new = NewVersion { module: name, version, inspection, uploaded_by: &actor.name, created_at: now };
         module::insert_version(db, tenant, &new).await?;
-        self.offer_parse(db, tenant, (name, version), now).await?;
+        self.offer_parse(db, tenant, (name, version), now)?;
         Ok(version)
     }
 }

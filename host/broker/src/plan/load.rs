@@ -38,6 +38,21 @@ impl Plan<'_> {
         }
     }
 
+    /// Takes up task instances that were loaded, with what those of mapped tasks share.
+    pub(crate) async fn take_up(&mut self, db: &mut Session, rows: Vec<TaskRow>) -> Result<(), StoreError> {
+        let mut request = Request::default();
+        let mut of_runs: BTreeMap<RunKey, Vec<TaskRow>> = BTreeMap::new();
+        for row in rows {
+            let Some(planned) = self.runs.get(&row.key.run) else { continue };
+            request.expand(row.key.run, row.key.task, planned.held.version.graph.mapping(row.key.task).is_some());
+            of_runs.entry(row.key.run).or_default().push(row);
+        }
+        for (run, rows) in of_runs {
+            self.adopt(run, &[], rows, Vec::new());
+        }
+        self.answer(db, request, &[]).await
+    }
+
     /// Hands in what was asked for.
     pub(super) async fn fetch(&mut self, db: &mut Session, wanted: Vec<(RunKey, Wanted)>) -> Result<(), StoreError> {
         let mut request = Request::default();
@@ -101,7 +116,7 @@ impl Plan<'_> {
                 facts.entry(row.run).or_default().push(row);
             }
         }
-        let runs: BTreeSet<RunKey> = wanted.iter().map(|(run, _)| *run).collect();
+        let runs: BTreeSet<RunKey> = wanted.iter().map(|(run, _)| *run).chain(facts.keys().copied()).collect();
         for run in runs {
             let answered: Vec<Wanted> = wanted
                 .iter()

@@ -43,6 +43,8 @@ pub(crate) struct Written {
     pub(crate) room: RoomChanges,
     /// What has happened that somebody waits for.
     pub(crate) happened: Vec<(TenantId, Thing)>,
+    /// Work that is leased from the start: see [`Plan::hand_over`].
+    pub(crate) handed: Vec<WorkRow>,
 }
 
 impl Written {
@@ -54,6 +56,7 @@ impl Written {
         self.past.append(&mut other.past);
         self.room.merge(other.room);
         self.happened.append(&mut other.happened);
+        self.handed.append(&mut other.handed);
         for (tenant, keys) in other.touched {
             self.touched.entry(tenant).or_default().extend(keys);
         }
@@ -95,7 +98,7 @@ impl<'h> Plan<'h> {
                 rows.runs.push(after);
             }
         }
-        written.merge(self.save(db, rows).await?);
+        written.merge(self.save(db, &rows)?);
         std::mem::take(&mut self.questions).write(db).await?;
         written.delays |= std::mem::take(&mut self.assets).write(db, self.engine, self.now).await?;
         written.touched = std::mem::take(&mut self.lanes).write(db).await?;
@@ -120,42 +123,45 @@ impl<'h> Plan<'h> {
             xcom::clear(db, tenant, task).await?;
         }
         if !self.xcoms.is_empty() {
-            xcom::put(db, &self.xcoms, self.now).await?;
+            xcom::put(db, &self.xcoms, self.now)?;
         }
         Ok(())
     }
 
-    async fn save(&mut self, db: &mut Session, rows: Rows) -> Result<Written, StoreError> {
+    fn save(&mut self, db: &mut Session, rows: &Rows) -> Result<Written, StoreError> {
         if !rows.removed.is_empty() {
-            task_instance::delete(db, &rows.removed).await?;
+            task_instance::delete(db, &rows.removed)?;
         }
         if !rows.new.is_empty() {
-            task_instance::insert(db, &rows.new).await?;
+            task_instance::insert(db, &rows.new)?;
         }
         if !rows.saved.is_empty() {
-            task_instance::save(db, &rows.saved).await?;
+            task_instance::save(db, &rows.saved)?;
         }
         if !rows.items.is_empty() {
-            task_instance::deal(db, &rows.items).await?;
+            task_instance::deal(db, &rows.items)?;
         }
         if !rows.expansions.is_empty() {
-            expansion::save(db, &rows.expansions).await?;
+            expansion::save(db, &rows.expansions)?;
         }
         if !self.withdrawals.is_empty() {
-            work::delete(db, &self.withdrawals).await?;
+            work::delete(db, &self.withdrawals)?;
         }
         if !self.offers.is_empty() {
-            work::insert(db, &self.offers).await?;
+            work::insert(db, &self.offers)?;
         }
         if !rows.runs.is_empty() {
-            run::save(db, &rows.runs).await?;
+            run::save(db, &rows.runs)?;
         }
         if !self.tries.is_empty() {
-            task_try::insert(db, &self.tries).await?;
+            task_try::insert(db, &self.tries)?;
         }
+        let (handed, offers): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.offers).into_iter().partition(|offer| offer.lease.is_some());
         Ok(Written {
-            offers: self.offers.iter().any(|offer| offer.turn.is_some()),
-            delays: self.offers.iter().any(|offer| offer.turn.is_none()),
+            offers: offers.iter().any(|offer| offer.turn.is_some()),
+            delays: offers.iter().any(|offer| offer.turn.is_none()),
+            handed,
             events: std::mem::take(&mut self.events),
             ..Written::default()
         })
@@ -180,6 +186,9 @@ impl<'h> Plan<'h> {
             let Some(row) = row else { continue };
             let past = past(tenant, row, step, self.now);
             record::keep(row, step, graph, self.now);
+            if let Phase::Running(attempt) = step.to.phase {
+                row.worker = self.workers.get(&attempt).copied();
+            }
             let row = row.clone();
             if !changes.marked.contains(&step.at) {
                 self.assets.step(before, &held.version, step);
@@ -256,7 +265,8 @@ impl<'h> Plan<'h> {
         };
         let turn = (at <= self.now && waits::is_claimed(&kind)).then(|| self.engine.turn(&tenant));
         let priority = held.version.rank(&held.row, row.key.task).priority_of_claim();
-        self.offers.push(WorkRow { attempt, tenant, kind, turn, priority, available_at: at, lease: None });
+        let lease = self.workers.get(&attempt).map(|&worker| (worker, self.now.after(self.engine.lease)));
+        self.offers.push(WorkRow { attempt, tenant, kind, turn, priority, available_at: at, lease });
     }
 }
 
@@ -327,5 +337,6 @@ fn created(tenant: &TenantId, row: TaskRow, task_id: TaskId, item: Option<String
         queued_at: row.queued_at,
         start_date: row.start_date,
         end_date: row.end_date,
+        worker: row.worker,
     }
 }

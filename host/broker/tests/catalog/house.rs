@@ -87,7 +87,14 @@ impl House {
     /// Leases what there is.
     pub(crate) async fn claim(&self, wait_ms: u64) -> Vec<Work> {
         let worker = JobId(Uuid::from_u128(2));
-        let request = ClaimRequest { worker, hostname: String::new(), tenants: TenantScope::All, slots: 16, wait_ms };
+        let request = ClaimRequest {
+            worker,
+            hostname: String::new(),
+            tenants: TenantScope::All,
+            slots: 16,
+            wait_ms,
+            begins: false,
+        };
         self.broker.claim(request).await.expect("work can be claimed")
     }
 

@@ -6,7 +6,7 @@ use super::{Host, Instance, Progress, Refusal, Skips, Wanted};
 use crate::dag::Native;
 use crate::graph::TaskIndex;
 use crate::ids::AttemptId;
-use crate::state::{Admission, Phase, RunState, TaskEvent, TaskStatus, Terminal, Transition};
+use crate::state::{Admission, Phase, QueueEffect, RunState, TaskEvent, TaskStatus, Terminal, Transition};
 use crate::time::Millis;
 
 /// Who may have something new to be told.
@@ -202,6 +202,17 @@ impl Progress<'_> {
         if next.ended().is_some() && self.graph.has_past() {
             self.changes.past.insert(at.task);
         }
+    }
+
+    /// The task instances that something has just released and that can be claimed now, each with its attempt.
+    pub fn released(&self, now: Millis) -> impl Iterator<Item = (Instance, AttemptId)> {
+        self.changes.steps.iter().filter_map(move |step| match step.queue {
+            QueueEffect::Offer(attempt, at) | QueueEffect::Replace(_, attempt, at) => {
+                let is_so = self.rows.node(step.at).is_some_and(|node| node.status.phase == Phase::Queued(attempt));
+                (is_so && at <= now).then_some((step.at, attempt))
+            }
+            QueueEffect::Keep | QueueEffect::Withdraw(_) => None,
+        })
     }
 
     /// The attempt that counts for a task instance in memory.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 const ANNOUNCE: &str = "INSERT INTO asset_consumer (tenant, dag_id, seen, partitions, due_at) \
      VALUES ($1, $2, CASE WHEN $3 THEN 0 ELSE (SELECT COALESCE(MAX(id), 0) FROM asset_event WHERE tenant = $1) END, $4, \
@@ -127,8 +127,7 @@ struct ConsumerColumns {
 
 /// The DAGs that wait for what was updated, each once for each update.
 pub async fn seeking(db: &mut Session, updates: &[Sought<'_>]) -> Result<BTreeSet<Consumer>, StoreError> {
-    let (text, rows) = (db.text(SEEKING), column::rows(updates)?);
-    let found: Vec<ConsumerColumns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let found: Vec<ConsumerColumns> = db.find(SEEKING, updates).await?;
     let parse = |row: ConsumerColumns| {
         Ok(Consumer {
             tenant: column::text("asset_consumer.tenant", &row.tenant)?,

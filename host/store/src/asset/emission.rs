@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskKey;
 
 const COUNT: &str = "SELECT COUNT(*) FROM asset_emission WHERE tenant = $1 AND attempt = $2 AND (run_key, task_index, \

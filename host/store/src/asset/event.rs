@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// An event to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,8 +122,7 @@ pub async fn add_aliases(db: &mut Session, aliases: &[(&TenantId, AssetEventId, 
         .iter()
         .map(|&(tenant, event_id, alias_id)| AliasColumns { event_id, alias_id, tenant: tenant.as_str() })
         .collect();
-    let (text, rows) = (db.text(ADD_ALIASES), column::rows(&part)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    db.write(ADD_ALIASES, &part).await?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 
 const OFFER: &str = "INSERT INTO asset_grant (tenant, asset_id, to_tenant, offered_at, offered_by) \
      VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id";
@@ -134,8 +134,7 @@ struct CopyColumns {
 pub async fn copies(db: &mut Session, assets: &[(&TenantId, AssetId)]) -> Result<Vec<(usize, AssetRow)>, StoreError> {
     let part: Vec<IdColumns<'_>> =
         assets.iter().enumerate().map(|(n, &(tenant, id))| IdColumns { n, tenant: tenant.as_str(), id }).collect();
-    let (text, rows) = (db.text(COPIES), column::rows(&part)?);
-    let found: Vec<CopyColumns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let found: Vec<CopyColumns> = db.find(COPIES, &part).await?;
     found.into_iter().map(|row| Ok((column::count("n", row.n)?, row.asset.try_into()?))).collect()
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// An event that a run for one partition waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,8 +124,7 @@ pub async fn touched(
         sqlx::query_as(TOUCHED).bind(tenant.as_str()).bind(dag.as_str()).bind(limit).fetch_all(&mut *c).await?
     });
     let ids: Vec<IdColumn> = found.iter().map(|(id, _)| IdColumn { id: *id }).collect();
-    let (text, rows) = (db.text(RECEIVED), column::rows(&ids)?);
-    let events: Vec<ReceivedColumns> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let events: Vec<ReceivedColumns> = db.find(RECEIVED, &ids).await?;
     let mut of_runs = gather(events)?;
     let pending = |(id, key): (i64, String)| {
         let key = column::text("partition_run.partition_key", &key)?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// One run of a backfill.
 #[derive(Debug, Clone, PartialEq, Eq)]

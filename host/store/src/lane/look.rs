@@ -12,7 +12,7 @@ use super::{Columns, LaneKey, LaneRow};
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskKey;
 
 #[derive(Serialize)]

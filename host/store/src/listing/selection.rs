@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use super::{Sort, beginnings, like, order_by};
 use crate::column;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// Where rows come from. A `?` in it is the tenant.
 #[derive(Debug, Clone, Copy)]

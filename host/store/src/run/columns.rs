@@ -12,7 +12,7 @@ use crate::error::StoreError;
 
 /// Read and written in this one shape.
 #[derive(Serialize, sqlx::FromRow)]
-pub(super) struct Columns {
+pub(crate) struct Columns {
     run_key: String,
     tenant: String,
     dag_id: String,

@@ -8,7 +8,7 @@ use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
 use crate::metering::KEEP;
-use crate::pool::Session;
+use crate::session::Session;
 
 #[derive(Serialize)]
 struct KeyColumn {

@@ -10,7 +10,7 @@ use super::columns::Columns;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 const LAST_SCHEDULED: &str = "SELECT data_interval_start, data_interval_end FROM dag_run WHERE tenant = $1 \
      AND dag_id = $2 AND run_type = 'scheduled' AND data_interval_start IS NOT NULL \

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 const SET: &str = "UPDATE dag_run SET partition_key = $3 WHERE tenant = $1 AND run_key = $2";
 
@@ -47,8 +47,7 @@ const OF_RUNS: Batch = batch!(
 /// Which parts of their assets these runs are for; a run that is for none is left out.
 pub async fn partitions(db: &mut Session, runs: &[RunKey]) -> Result<Vec<(RunKey, PartitionKey)>, StoreError> {
     let part: Vec<KeyColumn> = runs.iter().map(|&run_key| KeyColumn { run_key }).collect();
-    let (text, rows) = (db.text(OF_RUNS), column::rows(&part)?);
-    let found: Vec<(String, String)> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let found: Vec<(String, String)> = db.find(OF_RUNS, &part).await?;
     let parse = |(run, key): (String, String)| {
         Ok((column::text("dag_run.run_key", &run)?, column::text("dag_run.partition_key", &key)?))
     };

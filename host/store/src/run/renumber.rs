@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 const TASKS: &str = "SELECT DISTINCT task_index, task_id FROM task_instance WHERE tenant = $1 AND run_key = $2";
 

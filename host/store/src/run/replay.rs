@@ -6,7 +6,7 @@ use flow_model::time::Millis;
 
 use crate::column;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 const AT: &str = "SELECT run_id, state FROM dag_run WHERE tenant = $1 AND dag_id = $2 AND logical_date = $3";
 
@@ -49,7 +49,7 @@ pub async fn replace_conf(
     let key = run.to_string();
     on!(db, c => sqlx::query(DROP_CONF).bind(tenant.as_str()).bind(&key).execute(&mut *c).await.map(drop))?;
     match conf {
-        Some(conf) => super::insert_confs(db, &[(tenant, run, conf)]).await,
+        Some(conf) => super::insert_confs(db, &[(tenant, run, conf)]),
         None => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 #[derive(Serialize)]
 struct DagColumns<'a> {
@@ -19,7 +19,7 @@ struct DagColumns<'a> {
     dag_id: &'a str,
 }
 
-const RUNNING: Batch = batch!(
+pub(crate) const RUNNING: Batch = batch!(
     "SELECT r.tenant, r.dag_id, (SELECT COUNT(*) FROM dag_run AS d WHERE d.tenant = r.tenant AND d.dag_id = r.dag_id \
      AND d.state = 'running' AND d.run_type <> 'backfill') FROM ",
     rows(tenant text, dag_id text),
@@ -33,8 +33,7 @@ pub async fn running(
 ) -> Result<HashMap<(TenantId, DagId), u64>, StoreError> {
     let part: Vec<_> =
         dags.iter().map(|(tenant, dag)| DagColumns { tenant: tenant.as_str(), dag_id: dag.as_str() }).collect();
-    let (text, rows) = (db.text(RUNNING), column::rows(&part)?);
-    let found: Vec<(String, String, i64)> = on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let found: Vec<(String, String, i64)> = db.find(RUNNING, &part).await?;
     found
         .into_iter()
         .map(|(tenant, dag, running)| {

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 
 /// The columns that change. Read and written in this one shape.
 #[derive(Serialize, sqlx::FromRow)]
-pub(super) struct Columns {
+pub(crate) struct Columns {
     run_key: String,
     task_index: i64,
     map_index: i64,

@@ -5,7 +5,7 @@ use flow_model::ids::TenantId;
 use super::TaskKey;
 use crate::column;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 macro_rules! delete_from {
     ($table:literal, $run:literal) => {

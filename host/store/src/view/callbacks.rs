@@ -12,7 +12,7 @@ use crate::column;
 use crate::deadline::Subject;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 
 #[derive(sqlx::FromRow)]
 struct Columns {

@@ -12,7 +12,7 @@ use super::dag_versions::{VersionColumns, with_version};
 use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, anywhere, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 
 #[derive(sqlx::FromRow)]
 struct Columns {

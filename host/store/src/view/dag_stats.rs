@@ -6,7 +6,7 @@ use flow_model::state::RunState;
 use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Selection, Source};
-use crate::pool::Session;
+use crate::session::Session;
 
 const SELECT: &str = "SELECT r.dag_id, r.state, COUNT(*) AS runs";
 const RUNS: Source = Source { from: "FROM dag_run AS r", beside: "", whose: "r.tenant = ?" };

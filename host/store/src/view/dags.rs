@@ -11,7 +11,7 @@ use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, anywhere, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 
 /// A DAG as lists show it, but for what its version alone says.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,7 +15,7 @@ use super::task_tries::{TryColumns, with_try};
 use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskKey;
 
 #[derive(sqlx::FromRow)]

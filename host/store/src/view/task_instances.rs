@@ -13,7 +13,7 @@ use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskKey;
 
 #[derive(sqlx::FromRow)]

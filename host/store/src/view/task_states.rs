@@ -8,7 +8,7 @@ use flow_model::time::Millis;
 use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by};
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskKey;
 
 #[derive(sqlx::FromRow)]

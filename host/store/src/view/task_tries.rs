@@ -10,7 +10,7 @@ use super::dag_versions::{VersionColumns, with_version};
 use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Selection, Source};
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskKey;
 
 /// A try, past or present, among the columns of its task instance.

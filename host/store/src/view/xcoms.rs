@@ -9,7 +9,7 @@ use super::dag_runs::{dated, in_scope, json_text};
 use crate::column;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
-use crate::pool::Session;
+use crate::session::Session;
 use crate::task_instance::TaskKey;
 
 #[derive(sqlx::FromRow)]

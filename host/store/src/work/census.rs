@@ -2,7 +2,7 @@
 
 use crate::column;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// How much work there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use flow_model::ids::{AttemptId, JobId, TenantId};
 use flow_model::time::Millis;
 use serde::Serialize;
 
-use super::{Columns, WorkRow, attempt_rows};
+use super::{Columns, WorkRow, columns_of};
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 /// A leased attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +31,7 @@ const LEASES: Batch = batch!(
 
 /// The leases of these attempts; an attempt that is not there is fenced.
 pub async fn leases(db: &mut Session, attempts: &[AttemptId]) -> Result<Vec<Lease>, StoreError> {
-    let (text, rows) = (db.text(LEASES), attempt_rows(attempts)?);
-    let found: Vec<(String, String, String, i64)> =
-        on!(db, c => sqlx::query_as(text).bind(&rows).fetch_all(&mut *c).await)?;
+    let found: Vec<(String, String, String, i64)> = db.find(LEASES, &columns_of(attempts)).await?;
     found
         .into_iter()
         .map(|(attempt, tenant, worker, until)| {
@@ -55,7 +53,7 @@ const RENEW: Batch = batch!(
 
 /// Extends leases to `until`. Answers which attempts still count.
 pub async fn renew(db: &mut Session, attempts: &[AttemptId], until: Millis) -> Result<Vec<AttemptId>, StoreError> {
-    let (text, rows) = (db.text(RENEW), attempt_rows(attempts)?);
+    let (text, rows) = (db.text(RENEW), column::rows(&columns_of(attempts))?);
     let renewed: Vec<String> =
         on!(db, c => sqlx::query_scalar(text).bind(&rows).bind(until.0).fetch_all(&mut *c).await)?;
     renewed.iter().map(|attempt| column::text("work.attempt", attempt)).collect()

@@ -9,7 +9,7 @@ use super::{Columns, WorkRow};
 use crate::column;
 use crate::dialect::Batch;
 use crate::error::StoreError;
-use crate::pool::Session;
+use crate::session::Session;
 
 const DUE: &str = "SELECT attempt, tenant, kind, run_key, task_index, map_index, try_number, module, module_version, \
      dag_id, payload, turn, priority, available_at, worker, lease_until FROM work WHERE turn IS NULL AND kind <> 'wait' \
@@ -49,8 +49,7 @@ const POSTPONE: Batch = batch!(
 /// Has work looked at again at an instant of its own; whoever held it no longer does.
 pub async fn postpone(db: &mut Session, later: &[(AttemptId, Millis)]) -> Result<(), StoreError> {
     let part: Vec<_> = later.iter().map(|&(attempt, at)| LaterColumns { attempt, available_at: at.0 }).collect();
-    let (text, rows) = (db.text(POSTPONE), column::rows(&part)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    db.write(POSTPONE, &part).await?;
     Ok(())
 }
 
@@ -63,8 +62,7 @@ const GIVE_TURNS: Batch = batch!(
 /// Makes delayed work claimable, each with its row's turn.
 pub async fn give_turns(db: &mut Session, work: &[WorkRow]) -> Result<(), StoreError> {
     let part: Vec<Columns> = work.iter().map(Columns::from).collect();
-    let (text, rows) = (db.text(GIVE_TURNS), column::rows(&part)?);
-    on!(db, c => sqlx::query(text).bind(&rows).execute(&mut *c).await.map(drop))?;
+    db.write(GIVE_TURNS, &part).await?;
     Ok(())
 }
 

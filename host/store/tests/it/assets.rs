@@ -95,8 +95,8 @@ on_both! {
         let acme = db.tenant("acme", NOW).await;
         let mut tx = db.store.begin("test").await.expect("a transaction");
         let leased = |number| WorkRow { turn: Some(1), ..seed::work(number, "acme", None) };
-        work::insert(&mut tx, &[leased(1), leased(2)]).await.expect("they are new");
-        work::take(&mut tx, &[WorkRow { lease: Some((worker(1), NOW)), ..leased(1) }]).await.expect("a lease");
+        work::insert(&mut tx, &[leased(1), leased(2)]).expect("they are new");
+        work::take(&mut tx, &[WorkRow { lease: Some((worker(1), NOW)), ..leased(1) }]).expect("a lease");
         let said = |n: i64| Emission {
             asset: "orders".parse().expect("a name"),
             alias: None,

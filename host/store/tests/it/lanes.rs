@@ -153,7 +153,7 @@ on_both! {
         new[1].node.status = TaskStatus { phase: Phase::Queued(seed::attempt(1)), ..scheduled };
         new[3].node.status = TaskStatus { phase: Phase::Running(seed::attempt(2)), ..scheduled };
         new.push(new_task(task_key(1, 1), scheduled));
-        task_instance::insert(&mut tx, &new).await.expect("they are new");
+        task_instance::insert(&mut tx, &new).expect("they are new");
         let acme = tenant("acme");
         let first = lane::first_waiting(&mut tx, &acme, lane_key(1, 0), 2).await.expect("a look");
         assert_eq!(first, [mapped(0), mapped(2)]);

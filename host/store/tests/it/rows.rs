@@ -34,7 +34,7 @@ on_both! {
         let phases = every_phase();
         let keys: Vec<_> = (0..).take(phases.len()).map(|task| task_key(1, task)).collect();
         let new: Vec<_> = keys.iter().map(|&key| new_task(key, TaskStatus::NEW)).collect();
-        task_instance::insert(&mut tx, &new).await.expect("they are new");
+        task_instance::insert(&mut tx, &new).expect("they are new");
         let rows: Vec<TaskRow> = keys.iter().zip(&phases).map(|(&key, &phase)| TaskRow {
             key,
             node: Node {
@@ -54,7 +54,7 @@ on_both! {
             error: Some((ErrorClass::GuestBug, "it's a \"trap\" ☃\n".to_owned())),
             usage: Some(Usage { cpu_us: 1, wall_us: 2, peak_memory_bytes: u64::from(u32::MAX) + 1 }),
         }).collect();
-        task_instance::save(&mut tx, &rows).await.expect("they can be saved");
+        task_instance::save(&mut tx, &rows).expect("they can be saved");
         assert_eq!(task_instance::of_run(&mut tx, &tenant("acme"), run_key(1)).await.expect("a look"), rows);
         let some = task_instance::load(&mut tx, &[keys[2], task_key(9, 9)]).await.expect("a look");
         assert_eq!(some, [rows[2].clone()]);
@@ -65,7 +65,7 @@ on_both! {
     async fn more_rows_than_a_statement_takes_are_several_statements(db: TestStore) {
         let mut tx = db.store.begin("test").await.expect("a transaction");
         let new: Vec<_> = (0..10_000).map(|task| new_task(task_key(1, task), TaskStatus::NEW)).collect();
-        task_instance::insert(&mut tx, &new).await.expect("they are new");
+        task_instance::insert(&mut tx, &new).expect("they are new");
         let keys: Vec<_> = new.iter().map(|task| task.key).collect();
         assert_eq!(task_instance::load(&mut tx, &keys).await.expect("a look").len(), 10_000);
     }
@@ -98,11 +98,11 @@ on_both! {
         row.tally.unfinished = 0;
         row.tally.failed_leaves = 1;
         row.end_date = Some(NOW);
-        run::save(&mut tx, std::slice::from_ref(&row)).await.expect("it can be saved");
+        run::save(&mut tx, std::slice::from_ref(&row)).expect("it can be saved");
         assert_eq!(run::lock(&mut tx, &row.tenant, &row.dag_id, &row.run_id).await.expect("a look"), Some(row.clone()));
         let foreign = run::find(&mut tx, &tenant("other"), &row.dag_id, &row.run_id).await.expect("a look");
         assert_eq!(foreign, None, "another tenant sees nothing");
-        run::insert_confs(&mut tx, &[(&row.tenant, row.key, "{\"a\":\"\\u0000\"}")]).await.expect("it has none yet");
+        run::insert_confs(&mut tx, &[(&row.tenant, row.key, "{\"a\":\"\\u0000\"}")]).expect("it has none yet");
         let found = run::with_conf(&mut tx, &[row.key, run_key(9)]).await.expect("a look");
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].conf.as_deref(), Some("{\"a\":\"\\u0000\"}"), "JSON is kept as it was written");
@@ -114,8 +114,8 @@ on_both! {
         let put = |task: u32, value: &str| NewXcom {
             tenant: tenant("acme"), task: task_key(1, task), key: key.clone(), value: value.to_owned(),
         };
-        xcom::put(&mut tx, &[put(0, "1"), put(1, "\"\\u0000\"")], NOW).await.expect("they can be stored");
-        xcom::put(&mut tx, &[put(0, "2")], NOW).await.expect("it can be replaced");
+        xcom::put(&mut tx, &[put(0, "1"), put(1, "\"\\u0000\"")], NOW).expect("they can be stored");
+        xcom::put(&mut tx, &[put(0, "2")], NOW).expect("it can be replaced");
         let wanted = [task_key(1, 0), task_key(1, 1), task_key(1, 2)];
         let mut found = xcom::returned(&mut tx, &wanted).await.expect("a look");
         found.sort();
@@ -128,9 +128,9 @@ on_both! {
     async fn only_a_leased_attempt_can_log(db: TestStore) {
         let mut tx = db.store.begin("test").await.expect("a transaction");
         let leased = flow_store::work::WorkRow { turn: Some(1), ..seed::work(1, "acme", None) };
-        work::insert(&mut tx, &[leased.clone(), seed::work(2, "acme", Some(2))]).await.expect("they are new");
+        work::insert(&mut tx, &[leased.clone(), seed::work(2, "acme", Some(2))]).expect("they are new");
         let leased = flow_store::work::WorkRow { lease: Some((worker(1), NOW)), ..leased };
-        work::take(&mut tx, &[leased]).await.expect("it can be leased");
+        work::take(&mut tx, &[leased]).expect("it can be leased");
         let chunk = |number, of: &str, seq| LogChunk {
             tenant: tenant(of), attempt: attempt(number), seq, lines: format!("{{\"n\":{seq}}}\n"),
         };

@@ -67,6 +67,7 @@ pub(crate) fn new_task(key: TaskKey, status: TaskStatus) -> NewTask {
         queued_at: None,
         start_date: None,
         end_date: None,
+        worker: None,
     }
 }
 

@@ -65,7 +65,7 @@ async fn remember(place: &Place, which: std::ops::Range<usize>) {
         let (runs, tasks): (Vec<RunRow>, Vec<NewTask>) = part.iter().map(|&number| past_run(&dag, number)).unzip();
         let mut tx = store.begin("history").await.expect("a transaction");
         run::insert(&mut tx, &runs).await.expect("runs can be stored");
-        task_instance::insert(&mut tx, &tasks).await.expect("tasks can be stored");
+        task_instance::insert(&mut tx, &tasks).expect("tasks can be stored");
         tx.commit().await.expect("a commit");
     }
     store.close().await;
