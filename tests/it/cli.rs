@@ -1,7 +1,9 @@
 //! The command line against a running host: a tenant's first hour, and every way to fail.
 
 use std::io::{BufRead as _, BufReader};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use flow_model::time::Millis;
 use flow_tests::component;
 use serde_json::{Value, json};
 
@@ -27,12 +29,38 @@ fn a_tenants_first_hour() {
     let log = shell.done(&["tasks", "logs", "hello", "first", "tell"]);
     assert!(log.contains("Hello, Ada!"), "{log}");
 
+    assert_eq!(shell.json(&["tasks", "states", "hello", "first", "--task", "greet"]).as_array().map(Vec::len), Some(1));
+    for value in ["[1.50]", "seen by Ada"] {
+        shell.done(&["xcoms", "set", "hello", "first", "greet", "note", value]);
+        assert_eq!(shell.done(&["xcoms", "get", "hello", "first", "greet", "note"]), format!("{value}\n"));
+    }
+    shell.done(&["xcoms", "delete", "hello", "first", "greet", "note"]);
+    assert!(shell.fails(1, &["xcoms", "get", "hello", "first", "greet", "note"]).contains("404"));
+
     for verb in ["pause", "unpause"] {
         shell.done(&["dags", verb, "hello"]);
         assert_eq!(shell.json(&["dags", "get", "hello"])["is_paused"], verb == "pause");
     }
     shell.done(&["runs", "delete", "hello", "first", "--yes"]);
     assert!(shell.fails(1, &["runs", "get", "hello", "first"]).contains("404"));
+}
+
+#[test]
+fn a_run_waits_for_the_instant_that_it_is_to_run_after() {
+    let shell = Shell::of_member();
+    let file = shell.path("hello.wasm");
+    std::fs::write(&file, component("hello")).expect("the component can be written");
+    shell.done(&["upload", file.to_str().expect("the path is UTF-8")]);
+    let later = shell.json(&["dags", "trigger", "hello", "--run-after", "2999-01-01", "--run-id", "later"]);
+    assert_eq!((&later["state"], &later["start_date"]), (&json!("queued"), &Value::Null));
+
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_millis();
+    let due = Millis(i64::try_from(now).expect("it is before the year 292,278,994")).after(Duration::from_secs(2));
+    let run = shell.json(&["dags", "trigger", "hello", "--run-after", &due.to_string(), "--wait"]);
+    assert_eq!(run["state"], "success");
+    let begun: Millis = run["start_date"].as_str().expect("it has begun").parse().expect("an instant");
+    assert!(begun >= due, "{begun} is before {due}");
+    assert_eq!(shell.json(&["runs", "get", "hello", "later"])["state"], "queued");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod manual;
 mod publish;
 mod read;
 mod register;
+mod state;
 mod tell;
 
 pub(crate) use calls::Said;

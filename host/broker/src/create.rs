@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use flow_model::ids::{PartitionKey, RunKey};
 use flow_model::rest::state_events::StateEvent;
+use flow_model::run::is_due;
 use flow_store::event_log::{self, Event};
 use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError};
@@ -44,6 +45,7 @@ pub(crate) async fn create(
     hands: &mut FreeHands,
 ) -> Result<(HashSet<RunKey>, Written), StoreError> {
     let mut new: Vec<RunRow> = runs.iter().map(|new| new.row.clone()).collect();
+    let is_early = new.iter().any(|run| !is_due(run.run_after, run.queued_at));
     let room = room::seat(db, &mut new).await?;
     let holding = Holding::load(db, engine, new).await?;
     let mut plan = Plan::new(engine, engine.now(), &holding);
@@ -61,6 +63,7 @@ pub(crate) async fn create(
     plan.hand_over(hands);
     let mut written = plan.write(db).await?;
     written.room.merge(room);
+    written.delays |= is_early;
     if engine.events.watched() {
         let new = rows.iter().filter(|row| created.contains(&row.key));
         written.events.splice(0..0, new.map(created_event));

@@ -7,17 +7,18 @@ use flow_model::dag::{DagSpec, ScheduleSpec};
 use flow_model::ids::{DagId, TenantId};
 use flow_model::rest::dag_stats::{DagStats, StateCount};
 use flow_model::rest::dag_versions::DagVersion;
-use flow_model::rest::dags::{Dag, DagDetails, DagFilter, NextDagRun};
+use flow_model::rest::dags::{Dag, DagDetails, DagFilter, NextDagRun, Timing};
 use flow_model::rest::{Names, Page, PageRequest};
 use flow_model::state::RunState;
 use flow_model::timetable::NextRun;
 use flow_store::dag::DagRow;
-use flow_store::{Session, dag, dag_favorite, run, view};
+use flow_store::view::dags::Listed;
+use flow_store::{Session, StoreError, dag, dag_favorite, run, view};
 
 use crate::assets::shown_condition;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
-use crate::schedules::preview;
+use crate::schedules::{next_run, preview};
 
 impl LocalBroker {
     /// The DAGs that match `filter`. Favorites are those of the caller.
@@ -28,13 +29,42 @@ impl LocalBroker {
         page: &PageRequest,
     ) -> Result<Page<Dag>, ServiceError> {
         let mut db = self.inner.store.read().await?;
-        Ok(view::dags::list(&mut db, &caller.tenant, (filter, &caller.name), page).await?)
+        let found = view::dags::list(&mut db, &caller.tenant, (filter, &caller.name), page).await?;
+        let mut entries = Vec::with_capacity(found.entries.len());
+        for listed in found.entries {
+            entries.push(self.completed(&mut db, &caller.tenant, listed).await?);
+        }
+        Ok(Page { entries, total: found.total })
     }
 
     /// One DAG.
     pub async fn dag(&self, tenant: &TenantId, dag: &DagId) -> Result<Dag, ServiceError> {
         let mut db = self.inner.store.read().await?;
-        shown_dag(&mut db, tenant, dag).await
+        self.shown_dag(&mut db, tenant, dag).await
+    }
+
+    async fn shown_dag(&self, db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Dag, ServiceError> {
+        let found = view::dags::get(db, tenant, dag).await?.ok_or_else(|| ServiceError::not_found("DAG", dag))?;
+        Ok(self.completed(db, tenant, found).await?)
+    }
+
+    /// A DAG with what its version says of it. One that is paused shows the run that would come next if it were not, which
+    /// moves on with the time, as in Airflow.
+    async fn completed(&self, db: &mut Session, tenant: &TenantId, listed: Listed) -> Result<Dag, StoreError> {
+        let Listed { mut dag, version } = listed;
+        let version = self.inner.engine.versions.get(db, tenant, version).await?;
+        let spec = version.graph.spec();
+        dag.timing = Timing::from(spec);
+        if dag.is_paused && !dag.is_stale && spec.schedule.is_some() {
+            let last = run::last_scheduled(db, tenant, &dag.dag_id).await?;
+            let next = next_run(&version, last, self.now());
+            let interval = next.map(|next| next.interval);
+            dag.next_dagrun_run_after = next.map(|next| next.run_after);
+            dag.next_dagrun_logical_date = interval.map(|interval| interval.start);
+            dag.next_dagrun_data_interval_start = interval.map(|interval| interval.start);
+            dag.next_dagrun_data_interval_end = interval.map(|interval| interval.end);
+        }
+        Ok(dag)
     }
 
     /// One DAG with everything that is known of it, and whether it is one of the caller's favorites.
@@ -43,11 +73,19 @@ impl LocalBroker {
         let mut db = self.inner.store.read().await?;
         let row = known_dag(&mut db, tenant, dag).await?;
         let version = self.inner.engine.versions.get(&mut db, tenant, row.version).await?;
-        let shown = shown_dag(&mut db, tenant, dag).await?;
+        let shown = self.shown_dag(&mut db, tenant, dag).await?;
         let latest = view::dag_versions::latest(&mut db, tenant, dag).await?;
         let asset_expression = shown_condition(&mut db, tenant, version.graph.spec()).await?;
         let is_favorite = dag_favorite::is(&mut db, tenant, &caller.name, dag).await?;
-        Ok(DagDetails { asset_expression, is_favorite, ..details(shown, version.graph.spec(), latest) })
+        let runs = run::counts(&mut db, tenant, dag).await?;
+        let running = runs.into_iter().find(|(state, _)| *state == RunState::Running);
+        let active_runs_count = running.map_or(0, |(_, count)| count);
+        Ok(DagDetails {
+            asset_expression,
+            is_favorite,
+            active_runs_count,
+            ..details(shown, version.graph.spec(), latest)
+        })
     }
 
     /// The runs that a DAG's schedule will make, at most `count`, as if the DAG were not paused. Where a module has to be
@@ -107,10 +145,6 @@ pub(crate) async fn known_dag(db: &mut Session, tenant: &TenantId, dag: &DagId) 
     dag::find(db, tenant, dag).await?.ok_or_else(|| ServiceError::not_found("DAG", dag))
 }
 
-async fn shown_dag(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Dag, ServiceError> {
-    view::dags::get(db, tenant, dag).await?.ok_or_else(|| ServiceError::not_found("DAG", dag))
-}
-
 fn details(dag: Dag, spec: &DagSpec, latest: Option<DagVersion>) -> DagDetails {
     let timezone = spec.schedule.as_ref().map_or("UTC", ScheduleSpec::timezone);
     DagDetails {
@@ -123,7 +157,6 @@ fn details(dag: Dag, spec: &DagSpec, latest: Option<DagVersion>) -> DagDetails {
         is_paused_upon_creation: Some(spec.is_paused_upon_creation),
         params: spec.params.clone(),
         fail_fast: spec.fail_fast,
-        allowed_run_types: spec.allowed_run_types.clone(),
         rerun_with_latest_version: spec.rerun_with_latest_version,
         render_template_as_native_obj: false,
         template_search_path: None,
@@ -132,6 +165,7 @@ fn details(dag: Dag, spec: &DagSpec, latest: Option<DagVersion>) -> DagDetails {
         default_args: None,
         owner_links: None,
         is_favorite: false,
+        active_runs_count: 0,
         concurrency: dag.max_active_tasks,
         latest_dag_version: latest,
         dag,

@@ -42,6 +42,7 @@ mod modules;
 mod monitor;
 mod on_demand;
 mod parses;
+mod partitions;
 mod passwords;
 mod past;
 mod plan;

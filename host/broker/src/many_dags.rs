@@ -3,7 +3,7 @@
 use flow_model::ids::DagId;
 use flow_model::rest::dags::{Dag, DagFilter, DagPatch};
 use flow_model::rest::{Page, PageRequest};
-use flow_store::dag_favorite;
+use flow_store::{dag_favorite, view};
 use serde_json::json;
 
 use crate::audit;
@@ -53,9 +53,11 @@ impl LocalBroker {
         let mut changing = Vec::new();
         let mut round = PageRequest { limit: ROUND, ..PageRequest::default() };
         loop {
-            let found = self.dags(actor, filter, &round).await?.entries;
+            let mut db = self.inner.store.read().await?;
+            let found = view::dags::list(&mut db, &actor.tenant, (filter, &actor.name), &round).await?.entries;
             let is_last = found.len() < ROUND as usize;
-            changing.extend(found.into_iter().filter(|dag| dag.is_paused != patch.is_paused).map(|dag| dag.dag_id));
+            let found = found.into_iter().map(|listed| listed.dag);
+            changing.extend(found.filter(|dag| dag.is_paused != patch.is_paused).map(|dag| dag.dag_id));
             if is_last {
                 break;
             }

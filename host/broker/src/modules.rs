@@ -77,6 +77,19 @@ impl LocalBroker {
         self.parsed(&actor.tenant, name, version).await
     }
 
+    /// Has the current version of a module parsed again, as a new version of the same component: its DAGs are others if the
+    /// variables that it reads are.
+    pub async fn parse_again(&self, actor: &Actor, name: &ModuleName) -> Result<UploadedModule, UploadError> {
+        let mut db = self.inner.store.read().await?;
+        let current = module::get(&mut db, &actor.tenant, name).await?.ok_or_else(|| absent(name))?.module.version;
+        drop(db);
+        let Some(version) = current else {
+            let reason = "no version of it was accepted; upload one that is";
+            return Err(ServiceError::conflict(about(name), reason).into());
+        };
+        self.roll_back_module(actor, name, RollbackBody { version: Some(version) }).await
+    }
+
     /// Deletes a module with all its versions. Its DAGs become stale; their history stays.
     pub async fn delete_module(&self, actor: &Actor, name: &ModuleName) -> Result<(), ServiceError> {
         let tenant = &actor.tenant;

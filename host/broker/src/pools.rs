@@ -65,7 +65,7 @@ impl LocalBroker {
     pub async fn patch_pool(&self, actor: &Actor, name: &PoolName, patch: PoolPatch) -> Result<Pool, ServiceError> {
         check_team(patch.team_name.as_deref())?;
         if patch.name.as_ref().is_some_and(|given| given != name) {
-            return Err(ServiceError::invalid("name", "the name in the body differs from the one in the path"));
+            return Err(ServiceError::refused("name", "the name in the body differs from the one in the path"));
         }
         let now = self.now();
         let mut tx = self.inner.store.begin("patch pool").await?;
@@ -79,7 +79,7 @@ impl LocalBroker {
         let description = checked_description(patch.description.apply(row.description.clone()))?;
         if is_default_pool(name) && description != row.description {
             let reason = "only slots and include_deferred of the default pool can be changed; leave it out";
-            return Err(ServiceError::invalid("description", reason));
+            return Err(ServiceError::refused("description", reason));
         }
         row.description = description;
         row.include_deferred = patch.include_deferred.unwrap_or(row.include_deferred);
@@ -95,7 +95,7 @@ impl LocalBroker {
     /// Deletes a pool. What has its slots goes on; what waits for them does so until there is a pool of this name again.
     pub async fn delete_pool(&self, actor: &Actor, name: &PoolName) -> Result<(), ServiceError> {
         if is_default_pool(name) {
-            return Err(ServiceError::invalid("pool \"default_pool\"", "the default pool cannot be deleted"));
+            return Err(ServiceError::refused("pool \"default_pool\"", "the default pool cannot be deleted"));
         }
         let mut tx = self.inner.store.begin("delete pool").await?;
         slot_pool::lock_default(&mut tx, &actor.tenant).await?;

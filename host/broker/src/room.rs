@@ -1,13 +1,14 @@
 //! Room: how many runs of a DAG have begun and not ended at once. A run that finds none waits; the oldest that waits begins
-//! when there is some.
+//! when there is some. A run that is due later waits as well, until its time has come.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use flow_model::ids::{DagId, TenantId};
-use flow_model::run::{RunType, may_begin, pauses};
+use flow_model::run::{RunType, is_due, may_begin, pauses};
 use flow_model::state::RunState;
+use flow_model::time::Millis;
 use flow_store::event_log::{self, Event};
 use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError, dag};
@@ -28,7 +29,7 @@ pub(crate) struct RoomChanges {
     pub(crate) ended: bool,
     /// A run of a backfill has ended, or a backfill can go on.
     pub(crate) backfills: bool,
-    /// A run waits for room.
+    /// A run waits for room or for its time.
     pub(crate) waits: bool,
     /// DAGs of which a run has failed, where that may pause them.
     pub(crate) failed: BTreeSet<(TenantId, DagId)>,
@@ -61,6 +62,8 @@ impl RoomChanges {
 /// What is to be looked at, as far as this process knows.
 pub(crate) struct Room {
     waits: AtomicBool,
+    /// Up to which instant those were looked for that wait for their time.
+    due_until: AtomicI64,
     backfills: AtomicBool,
     failed: Mutex<BTreeSet<(TenantId, DagId)>>,
 }
@@ -68,7 +71,24 @@ pub(crate) struct Room {
 impl Default for Room {
     /// Nobody knows yet what waits, so everything may.
     fn default() -> Self {
-        Self { waits: AtomicBool::new(true), backfills: AtomicBool::new(true), failed: Mutex::default() }
+        Self {
+            waits: AtomicBool::new(true),
+            due_until: AtomicI64::new(i64::MIN),
+            backfills: AtomicBool::new(true),
+            failed: Mutex::default(),
+        }
+    }
+}
+
+impl Room {
+    /// Up to which instant those were looked for that wait for their time.
+    pub(crate) fn due_until(&self) -> Millis {
+        Millis(self.due_until.load(Ordering::SeqCst))
+    }
+
+    /// Has those looked for that wait, at the next opportunity.
+    pub(crate) fn look(&self) {
+        self.waits.store(true, Ordering::SeqCst);
     }
 }
 
@@ -88,7 +108,7 @@ impl Engine {
     }
 }
 
-/// Says of new runs whether they begin or wait: for their DAG to go on, or for others of it to end.
+/// Says of new runs whether they begin or wait: for their DAG to go on, for their time, or for others of it to end.
 pub(crate) async fn seat(db: &mut Session, runs: &mut [RunRow]) -> Result<RoomChanges, StoreError> {
     let dags: BTreeSet<(TenantId, DagId)> = runs.iter().map(|run| (run.tenant.clone(), run.dag_id.clone())).collect();
     let dags: Vec<(&TenantId, &DagId)> = dags.iter().map(|(tenant, dag)| (tenant, dag)).collect();
@@ -102,6 +122,12 @@ pub(crate) async fn seat(db: &mut Session, runs: &mut [RunRow]) -> Result<RoomCh
             wait(run);
             continue;
         };
+        if !is_due(run.run_after, run.queued_at) {
+            wait(run);
+            // It may have become due by the time that it is stored.
+            changes.waits = true;
+            continue;
+        }
         let taken = running.entry(of).or_default();
         let is_counted = run.run_type != RunType::Backfill;
         let begins = may_begin(seat.is_paused, if is_counted { *taken } else { 0 }, seat.max_active_runs.into());
@@ -121,7 +147,8 @@ fn wait(run: &mut RunRow) {
     (run.state, run.start_date, run.timeout_at) = (RunState::Queued, None, None);
 }
 
-/// Begins the runs of a DAG that wait and for which there is room, oldest first. Answers whether others may wait still.
+/// Begins the runs of a DAG that wait and for which there is room, oldest first, but none before its time. Answers whether
+/// others may wait still.
 pub(crate) async fn begin_waiting(
     db: &mut Session,
     engine: &Engine,
@@ -133,7 +160,7 @@ pub(crate) async fn begin_waiting(
     let at_most = u64::from(dag.limits.max_active_runs);
     let mut running = run::running(db, &[(tenant, id)]).await?.into_values().sum();
     let mut begun = 0;
-    for row in run::lock_queued(db, tenant, id, ROUND).await? {
+    for row in run::lock_queued(db, tenant, id, engine.now(), ROUND).await? {
         let is_counted = row.run_type != RunType::Backfill;
         if dag.is_stale || !may_begin(dag.is_paused, if is_counted { running } else { 0 }, at_most) {
             break;
@@ -151,8 +178,10 @@ impl LocalBroker {
         self.pause_failing().await?;
         let room = &self.inner.engine.room;
         if room.waits.swap(false, Ordering::SeqCst) || all {
-            self.begin_where_there_is_room().await?;
-            let still = run::any_waits(&mut self.inner.store.read().await?).await?;
+            let now = self.now();
+            self.begin_where_there_is_room(now).await?;
+            room.due_until.store(now.0, Ordering::SeqCst);
+            let still = run::any_waits(&mut self.inner.store.read().await?, now).await?;
             room.waits.fetch_or(still, Ordering::SeqCst);
         }
         if room.backfills.swap(false, Ordering::SeqCst) || all {
@@ -161,9 +190,9 @@ impl LocalBroker {
         Ok(())
     }
 
-    async fn begin_where_there_is_room(&self) -> Result<(), StoreError> {
+    async fn begin_where_there_is_room(&self, now: Millis) -> Result<(), StoreError> {
         loop {
-            let dags = run::with_room(&mut self.inner.store.read().await?, ROUND).await?;
+            let dags = run::with_room(&mut self.inner.store.read().await?, now, ROUND).await?;
             for (tenant, dag) in &dags {
                 let mut more = true;
                 while more {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use flow_model::advance::Tally;
 use flow_model::dag::DagSpec;
 use flow_model::ids::RunId;
-use flow_model::run::{RunType, TriggeredBy, permits, scheduled_run_id, state_at_creation};
+use flow_model::run::{RunType, TriggeredBy, is_due, permits, scheduled_run_id, state_at_creation};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 use flow_model::timetable::{DataInterval, NextRun, Restriction, Schedule};
@@ -100,7 +100,9 @@ async fn up_to_now(
 
 fn scheduled_run(engine: &Engine, dag: &DagRow, version: &Arc<Version>, next: NextRun, now: Millis) -> Option<NewRun> {
     let run_id: RunId = scheduled_run_id(next.interval.start).parse().ok()?;
-    let state = state_at_creation(dag.is_paused);
+    // Not `next.run_after`, which is later if the schedule had to wait; and the module may have said that it is due earlier.
+    let run_after = next.interval.end.min(now);
+    let state = state_at_creation(dag.is_paused, is_due(run_after, now));
     let row = RunRow {
         key: engine.mint_run(now),
         tenant: dag.tenant.clone(),
@@ -112,8 +114,7 @@ fn scheduled_run(engine: &Engine, dag: &DagRow, version: &Arc<Version>, next: Ne
         run_type: RunType::Scheduled,
         logical_date: Some(next.interval.start),
         interval: Some(next.interval),
-        // Not `next.run_after`, which is later if the schedule had to wait.
-        run_after: next.interval.end,
+        run_after,
         queued_at: now,
         start_date: (state == RunState::Running).then_some(now),
         end_date: None,

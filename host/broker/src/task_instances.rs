@@ -1,11 +1,13 @@
 //! Task instances and their tries, as people read them.
 
 use flow_model::admission::DEFAULT_POOL;
-use flow_model::ids::{DagId, RunId, TaskId, TenantId};
+use flow_model::dag::DagSpec;
+use flow_model::ids::{DagId, DagVersionId, RunId, TaskId, TenantId};
 use flow_model::rest::task_instances::{TaskInstance, TaskInstanceFilter, TaskTry};
+use flow_model::rest::task_traits::TaskTraits;
 use flow_model::rest::{Page, PageRequest, Scope};
 use flow_store::task_instance::TaskKey;
-use flow_store::{Session, StoreError, view};
+use flow_store::{Session, StoreError, dag_version, view};
 
 use crate::dag_runs::{check_scope, known_run};
 use crate::error::ServiceError;
@@ -22,6 +24,8 @@ impl LocalBroker {
     ) -> Result<Page<TaskInstance>, ServiceError> {
         let mut db = self.inner.store.read().await?;
         check_scope(&mut db, tenant, scope).await?;
+        let alike = alike(&mut db, tenant, scope, &filter.traits).await?;
+        let filter = &TaskInstanceFilter { alike, ..filter.clone() };
         let mut found = view::task_instances::list(&mut db, tenant, scope, filter, page).await?;
         let tries: Vec<&mut TaskTry> = found.entries.iter_mut().map(|instance| &mut instance.last_try).collect();
         self.inner.complete(&mut db, tenant, tries).await?;
@@ -135,6 +139,29 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// The tasks in `scope` that are like `traits`, by the versions of their DAGs; `None` if all are.
+async fn alike(
+    db: &mut Session,
+    tenant: &TenantId,
+    scope: &Scope,
+    traits: &TaskTraits,
+) -> Result<Option<Vec<(DagVersionId, TaskId)>>, ServiceError> {
+    if traits.is_met_by_all() {
+        return Ok(None);
+    }
+    let version = match (&scope.dag, &scope.run) {
+        (Some(dag), Some(run)) => Some(known_run(db, tenant, dag, run).await?.version),
+        (Some(_) | None, None) | (None, Some(_)) => None,
+    };
+    let mut alike = Vec::new();
+    for (id, spec) in dag_version::specs(db, tenant, scope.dag.as_ref(), version).await? {
+        let spec: DagSpec = serde_json::from_str(&spec)
+            .map_err(|error| StoreError::Inconsistent { column: "dag_version.spec", reason: error.to_string() })?;
+        alike.extend(traits.among(&spec).map(|task| (id, task.task_id.clone())));
+    }
+    Ok(Some(alike))
 }
 
 fn named(task: &TaskId, map_index: Option<u32>) -> String {

@@ -141,7 +141,8 @@ fn absent(key: &EntryKey) -> ServiceError {
     ServiceError::not_found("task state", key)
 }
 
-fn check_value(value: &JsonText) -> Result<(), ServiceError> {
+/// Refuses what cannot be kept.
+pub(crate) fn check_value(value: &JsonText) -> Result<(), ServiceError> {
     if value.as_str() == "null" {
         return Err(ServiceError::invalid("value", "it is null; DELETE the key instead"));
     }

@@ -43,7 +43,7 @@ impl LocalBroker {
 
     /// Does everything that is due now: retries become claimable, waits are looked at, expired leases are taken back,
     /// scheduled runs are created, runs that take too long are ended, deadlines that have passed are looked at, and waiting
-    /// runs begin where there is room. Answers when the next of these falls due.
+    /// runs begin whose time has come and for which there is room. Answers when the next of these falls due.
     pub async fn tick(&self) -> Result<Option<Millis>, ServiceError> {
         let now = self.now();
         let due = self.due_instants().await?;
@@ -68,6 +68,9 @@ impl LocalBroker {
         if due.deadline.is_some_and(|at| at <= now) {
             self.look_at_deadlines(now).await?;
         }
+        if due.run.is_some_and(|at| at <= now) {
+            self.inner.engine.room.look();
+        }
         let all = self.inner.engine.is_slow_round(now);
         self.use_room(all).await?;
         self.look_at_held(now, all).await?;
@@ -87,6 +90,7 @@ impl LocalBroker {
             assets: consumer::next_due(&mut db).await?,
             timeout: run::next_timeout(&mut db).await?,
             deadline: deadline::next_due(&mut db).await?,
+            run: run::next_due(&mut db, self.inner.engine.room.due_until()).await?,
         })
     }
 
@@ -120,10 +124,12 @@ struct Due {
     assets: Option<Millis>,
     timeout: Option<Millis>,
     deadline: Option<Millis>,
+    run: Option<Millis>,
 }
 
 impl Due {
     fn next(&self) -> Option<Millis> {
-        [self.work, self.lease, self.schedule, self.assets, self.timeout, self.deadline].into_iter().flatten().min()
+        let Self { work, lease, schedule, assets, timeout, deadline, run } = *self;
+        [work, lease, schedule, assets, timeout, deadline, run].into_iter().flatten().min()
     }
 }

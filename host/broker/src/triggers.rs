@@ -8,7 +8,7 @@ use flow_model::ids::{DagId, PartitionKey, RunId, TenantId};
 use flow_model::params;
 use flow_model::quota::{self, Quota};
 use flow_model::rest::dag_runs::TriggerDagRun;
-use flow_model::run::{RunType, TriggeredBy, manual_run_id, permits, state_at_creation};
+use flow_model::run::{RunType, TriggeredBy, is_due, manual_run_id, permits, state_at_creation};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 use flow_model::timetable::DataInterval;
@@ -29,7 +29,7 @@ pub(crate) struct Trigger {
     /// Its id; made up if absent.
     pub(crate) run_id: Option<RunId>,
     pub(crate) logical_date: Option<Millis>,
-    /// When it is due; now if absent.
+    /// When it may begin; now if absent.
     pub(crate) run_after: Option<Millis>,
     pub(crate) interval: Option<DataInterval>,
     /// One JSON object.
@@ -106,7 +106,7 @@ impl LocalBroker {
         Ok(self.trigger(&actor.tenant, trigger).await?.run_id)
     }
 
-    /// Creates a run. It has begun when this answers, unless its DAG is paused.
+    /// Creates a run. It has begun when this answers, unless it waits: for its DAG to go on, its time, or room.
     pub(crate) async fn trigger(&self, tenant: &TenantId, trigger: Trigger) -> Result<RunRow, ServiceError> {
         let now = self.now();
         let made_up = trigger.run_id.is_none();
@@ -155,10 +155,10 @@ impl LocalBroker {
             drop(db);
             version = self.part_of(tenant, &version, part).await?;
         }
-        let state = state_at_creation(dag.is_paused);
+        let run_after = trigger.run_after.unwrap_or(now);
+        let state = state_at_creation(dag.is_paused, is_due(run_after, now));
         let inferred = trigger.logical_date.filter(|_| trigger.interval.is_none());
         let inferred = inferred.map(|at| manual_interval(&version, at));
-        let due = inferred.map(|interval| interval.end).or(trigger.logical_date);
         let row = RunRow {
             key: self.inner.engine.mint_run(now),
             tenant: tenant.clone(),
@@ -170,7 +170,7 @@ impl LocalBroker {
             run_type,
             logical_date: trigger.logical_date,
             interval: trigger.interval.or(inferred),
-            run_after: trigger.run_after.or(due).unwrap_or(now),
+            run_after,
             queued_at: now,
             start_date: (state == RunState::Running).then_some(now),
             end_date: None,

@@ -35,6 +35,7 @@ pub(crate) fn run(path: &Path) -> Result<()> {
 
   cd {path}
   cargo build --release --target wasm32-wasip2
+  flow-host test {wasm} {name}
   flow-host upload {wasm} --name {name}
   flow-host dags trigger {name} --wait
 "

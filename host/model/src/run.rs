@@ -61,9 +61,15 @@ impl RunType {
     }
 }
 
-/// The state that a new run begins in. A run of a paused DAG waits until the DAG is unpaused.
-pub fn state_at_creation(dag_is_paused: bool) -> RunState {
-    if dag_is_paused { RunState::Queued } else { RunState::Running }
+/// Whether the time of a run has come. Until then it stays queued, whatever room there is.
+pub fn is_due(run_after: Millis, now: Millis) -> bool {
+    run_after <= now
+}
+
+/// The state that a new run begins in. A run of a paused DAG waits until the DAG is unpaused, one whose time has not come
+/// until it has.
+pub fn state_at_creation(dag_is_paused: bool, is_due: bool) -> RunState {
+    if is_due && !dag_is_paused { RunState::Running } else { RunState::Queued }
 }
 
 /// Whether a run of a DAG may begin while this many others of it have begun and not ended. Runs of a backfill are counted
@@ -130,6 +136,15 @@ mod tests {
         assert!(may_begin(false, 15, 16));
         assert!(!may_begin(false, 16, 16));
         assert!(!may_begin(true, 0, 16));
+    }
+
+    #[test]
+    fn a_run_begins_when_its_time_has_come() {
+        assert!(is_due(Millis(5), Millis(5)));
+        assert!(!is_due(Millis(6), Millis(5)));
+        assert_eq!(state_at_creation(false, true), RunState::Running);
+        assert_eq!(state_at_creation(false, false), RunState::Queued);
+        assert_eq!(state_at_creation(true, true), RunState::Queued);
     }
 
     #[test]

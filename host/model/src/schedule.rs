@@ -169,6 +169,25 @@ impl ScheduleSpec {
         }
     }
 
+    /// Whether its DAG has a run for each part of its assets.
+    pub fn is_partitioned(&self) -> bool {
+        match self {
+            Self::Assets { partitions, .. } => partitions.is_some(),
+            Self::Cron { .. }
+            | Self::MultipleCron { .. }
+            | Self::Interval { .. }
+            | Self::Delta { .. }
+            | Self::CronDataInterval { .. }
+            | Self::DeltaDataInterval { .. }
+            | Self::Once
+            | Self::Continuous
+            | Self::Events { .. }
+            | Self::Never
+            | Self::AssetOrTime { .. }
+            | Self::Custom { .. } => false,
+        }
+    }
+
     /// What lists show of it.
     pub fn summary(&self) -> String {
         match self {

@@ -16,6 +16,7 @@ pub mod event;
 pub mod grant;
 pub mod partition;
 pub mod reference;
+pub mod state;
 
 /// An asset by everything that it is called.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]

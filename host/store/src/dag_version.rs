@@ -120,6 +120,22 @@ pub async fn numbered(
     row.map(VersionRow::try_from).transpose()
 }
 
+const SPECS: &str =
+    "SELECT id, spec FROM dag_version WHERE tenant = $1 AND ($2 IS NULL OR dag_id = $2) AND ($3 IS NULL OR id = $3)";
+
+/// The DAGs, as JSON, of every version of a DAG, or of all DAGs; of one version, if it is named.
+pub async fn specs(
+    db: &mut Session,
+    tenant: &TenantId,
+    dag: Option<&DagId>,
+    id: Option<DagVersionId>,
+) -> Result<Vec<(DagVersionId, String)>, StoreError> {
+    let (dag, id) = (dag.map(DagId::as_str), id.map(|id| id.to_string()));
+    let found: Vec<(String, String)> = on!(db, c => sqlx::query_as(SPECS)
+        .bind(tenant.as_str()).bind(dag).bind(id.as_deref()).fetch_all(&mut *c).await)?;
+    found.into_iter().map(|(id, spec)| Ok((column::text("dag_version.id", &id)?, spec))).collect()
+}
+
 const OF_PART: &str = columns_of_version!("WHERE tenant = $1 AND dag_id = $2 AND number = $3 AND part = $4");
 
 /// A part of a version, if it has been asked for before.

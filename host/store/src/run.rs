@@ -41,11 +41,11 @@ pub use history::{
     active, active_of_dag, counts, dags_held, last_scheduled, lock_held, lock_timed_out, next_timeout, of_attempt,
     previous, previous_success,
 };
-pub use partition::{partitions, set_partition};
+pub use partition::{forget_partition, partitions, set_partition};
 pub use renumber::{renumber, tasks};
 pub use replay::{at, join_backfill, replace_conf};
 pub(crate) use room::RUNNING;
-pub use room::{any_waits, durations, latest_states, running, with_room};
+pub use room::{any_waits, durations, latest_states, next_due, running, with_room};
 
 /// A run without its configuration and its note.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,19 +253,21 @@ pub async fn find(db: &mut Session, tenant: &TenantId, dag: &DagId, run: &RunId)
     loaded.map(RunRow::try_from).transpose()
 }
 
-const LOCK_QUEUED: Batch =
-    locking!(columns_of_run!("WHERE tenant = $1 AND dag_id = $2 AND state = 'queued' ORDER BY run_key LIMIT $3"));
+const LOCK_QUEUED: Batch = locking!(columns_of_run!(
+    "WHERE tenant = $1 AND dag_id = $2 AND state = 'queued' AND run_after <= $3 ORDER BY run_key LIMIT $4"
+));
 
-/// Locks the oldest runs of a DAG that have not begun.
+/// Locks the oldest runs of a DAG that were due by `now` and have not begun.
 pub async fn lock_queued(
     db: &mut Session,
     tenant: &TenantId,
     dag: &DagId,
+    now: Millis,
     limit: u32,
 ) -> Result<Vec<RunRow>, StoreError> {
-    let text = db.text(LOCK_QUEUED);
+    let (text, limit) = (db.text(LOCK_QUEUED), i64::from(limit));
     let loaded: Vec<Columns> = on!(db, c => sqlx::query_as(text)
-        .bind(tenant.as_str()).bind(dag.as_str()).bind(i64::from(limit)).fetch_all(&mut *c).await)?;
+        .bind(tenant.as_str()).bind(dag.as_str()).bind(now.0).bind(limit).fetch_all(&mut *c).await)?;
     loaded.into_iter().map(RunRow::try_from).collect()
 }
 

@@ -1,5 +1,6 @@
 //! What every route shares: how requests are read, how errors look, how answers are dressed.
 
+mod accept;
 mod body;
 mod dress;
 mod extract;
@@ -7,6 +8,7 @@ mod patch;
 mod problem;
 mod stream;
 
+pub(crate) use accept::accepts;
 pub(crate) use body::{Json, read};
 pub(crate) use dress::{dress, panicked};
 pub(crate) use extract::{PageQuery, Path, Queries, Query, Wild, whole, within_limit};

@@ -18,6 +18,7 @@ use crate::access::Member;
 use crate::http::{Json, PageQuery, Path, Problem, Query, whole};
 
 mod queued;
+mod states;
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -30,6 +31,7 @@ pub(super) fn routes() -> Routes {
         .at_least(Role::User, routes!(materialize_asset))
         .at_least(Role::Viewer, routes!(get_upstream_asset_events))
         .join(queued::routes())
+        .join(states::routes())
 }
 
 /// One asset.

@@ -1,6 +1,7 @@
 //! Lists as Airflow shows them: the entries under their resource's name, and how many there are in all.
 
 use flow_model::rest::Page;
+use flow_model::rest::asset_states::AssetState;
 use flow_model::rest::assets::{Asset, AssetAlias, AssetEvent, AssetGrant, IncomingGrant, QueuedEvent};
 use flow_model::rest::backfills::{Backfill, PlannedRun};
 use flow_model::rest::callbacks::{Callback, Deadline};
@@ -58,6 +59,7 @@ collections! {
     AssetAliases { asset_aliases: AssetAlias }
     AssetEvents { asset_events: AssetEvent }
     AssetGrants { asset_grants: AssetGrant }
+    AssetStates { asset_state_store: AssetState }
     Assets { assets: Asset }
     Backfills { backfills: Backfill }
     Callbacks { callbacks: Callback }

@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use flow_model::ids::{DagId, TaskId};
-use flow_model::rest::Names;
 use flow_model::rest::dag_versions::{DagVersion, DagVersionFilter};
 use flow_model::rest::dags::{Dag, DagDetails, DagFilter, DagPatch};
 use flow_model::rest::tasks::Task;
+use flow_model::rest::{Names, NewestRun};
 use flow_model::roles::Role;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -17,7 +17,7 @@ use super::collection::{DagStatsList, DagTags, DagVersions, Dags, NextDagRuns, T
 use super::paths::{DagPath, DagsPath};
 use crate::Api;
 use crate::access::Member;
-use crate::http::{Json, MaskQuery, PageQuery, Patch, Path, Problem, Query, whole};
+use crate::http::{Json, MaskQuery, PageQuery, Patch, Path, Problem, Queries, Query, whole};
 
 pub(super) fn routes() -> Routes {
     Routes::default()
@@ -93,15 +93,16 @@ struct TaskQuery {
     get,
     path = "/api/v2/dags",
     tag = "DAG",
-    params(PageQuery, DagFilter),
+    params(PageQuery, DagFilter, NewestRun),
     responses((status = 200, body = Dags)),
 )]
 async fn get_dags(
     State(api): State<Api>,
     Member(actor): Member,
     Query(page): Query<PageQuery>,
-    Query(filter): Query<DagFilter>,
+    Queries(filter, newest_run): Queries<DagFilter, NewestRun>,
 ) -> Result<Json<Dags>, Problem> {
+    let filter = DagFilter { newest_run, ..filter };
     Ok(Json(api.broker.dags(&actor, &filter, &page.into()).await?.into()))
 }
 

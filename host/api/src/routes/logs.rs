@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use flow_broker::{LocalBroker, LogFollower};
+use flow_broker::{LocalBroker, LogFollower, ServiceError};
 use flow_model::ids::{DagId, RunId, TaskId, TenantId};
 use flow_model::rest::logs::{LogMessage, LogQuery, TaskLog};
 use flow_model::roles::Role;
@@ -15,10 +15,10 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::Routes;
-use super::paths::MapIndex;
+use super::paths::{MapIndex, MapIndexQuery};
 use crate::Api;
 use crate::access::Listener;
-use crate::http::{Json, Path, Problem, Queries, ndjson, sse, whole};
+use crate::http::{Json, Path, Problem, Queries, Query, accepts, ndjson, sse, whole};
 
 /// How soon after a part of a log the next one is looked for, even if nobody says that there is one: what another node
 /// was told of is found this way only.
@@ -27,7 +27,7 @@ const SOON: Duration = Duration::from_millis(300);
 const LONGEST: Duration = Duration::from_secs(10);
 
 pub(super) fn routes() -> Routes {
-    Routes::default().at_least(Role::Viewer, routes!(get_log))
+    Routes::default().at_least(Role::Viewer, routes!(get_log)).at_least(Role::Viewer, routes!(get_external_log_url))
 }
 
 #[derive(Clone, Deserialize, IntoParams)]
@@ -99,8 +99,23 @@ async fn get_log(
     Ok(Json(first).into_response())
 }
 
-fn accepts(headers: &HeaderMap, kind: &str) -> bool {
-    headers.get_all(header::ACCEPT).iter().any(|value| value.to_str().is_ok_and(|value| value.contains(kind)))
+/// Where else a log can be read: nowhere, and so always refused, as in an Airflow that keeps its own logs.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/externalLogUrl/{try_number}",
+    tag = "Task Instance",
+    params(LogPath, MapIndexQuery),
+    responses((status = 400, description = "Logs are kept here alone")),
+)]
+async fn get_external_log_url(
+    State(api): State<Api>,
+    Listener { actor, .. }: Listener,
+    Path(path): Path<LogPath>,
+    Query(query): Query<MapIndexQuery>,
+) -> Result<Json<()>, Problem> {
+    let run = (&path.dag_id, &path.dag_run_id);
+    api.broker.task_instance(&actor.tenant, run, (&path.task_id, query.map_index.0)).await?;
+    Err(Problem::from(ServiceError::refused("externalLogUrl", "logs are kept here alone; read them below `logs`")))
 }
 
 /// Somebody who reads the log of one try.

@@ -23,8 +23,10 @@ mod modules;
 mod none;
 mod on_demand;
 mod operations;
+mod partitions;
 mod paths;
 mod pools;
+mod sources;
 mod table;
 mod task_instance_changes;
 mod task_instances;
@@ -50,6 +52,8 @@ pub(crate) fn all() -> Routes {
         modules::routes(),
         dags::routes(),
         many_dags::routes(),
+        sources::routes(),
+        partitions::routes(),
         dag_runs::routes(),
         backfills::routes(),
         on_demand::routes(),

@@ -1,7 +1,9 @@
 //! What Airflow lists and what there is none of here: plugins, providers, and configuration that tenants can see.
 
 use flow_model::roles::Role;
+use serde::Deserialize;
 use serde_json::Value;
+use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::Routes;
@@ -14,6 +16,7 @@ pub(super) fn routes() -> Routes {
         .at_least(Role::Viewer, routes!(get_plugin_import_errors))
         .at_least(Role::Viewer, routes!(get_providers))
         .at_least(Role::Viewer, routes!(get_config))
+        .at_least(Role::Viewer, routes!(get_config_value))
 }
 
 /// Plugins: none. Modules bring what plugins would.
@@ -47,5 +50,31 @@ async fn get_providers() -> Json<Providers> {
     responses((status = 403, description = "The configuration is not exposed")),
 )]
 async fn get_config() -> Problem {
+    unexposed()
+}
+
+/// One setting.
+#[derive(Deserialize, IntoParams)]
+#[expect(dead_code, reason = "whatever is asked for, it is refused")]
+struct SettingPath {
+    /// Its section.
+    section: String,
+    /// Its name.
+    option: String,
+}
+
+/// The same for one setting.
+#[utoipa::path(
+    get,
+    path = "/api/v2/config/section/{section}/option/{option}",
+    tag = "Config",
+    params(SettingPath),
+    responses((status = 403, description = "The configuration is not exposed")),
+)]
+async fn get_config_value() -> Problem {
+    unexposed()
+}
+
+fn unexposed() -> Problem {
     Problem::forbidden("The configuration is the platform's and is not exposed; `flow-host config show` prints it.")
 }

@@ -1,5 +1,6 @@
 //! The names in the paths of DAGs, runs and task instances; `~` stands for all where a list can span them.
 
+use flow_broker::Subject;
 use flow_model::ids::{DagId, EntryKey, GroupId, RunId, TaskId};
 use flow_model::rest::Scope;
 use serde::Deserialize;
@@ -229,6 +230,26 @@ pub(super) struct MapIndexQuery {
     #[serde(default)]
     #[param(value_type = i64, default = -1)]
     pub(super) map_index: MapIndex,
+}
+
+/// Which of a task's mapped instances are meant, if not all of them.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SomeIndexQuery {
+    /// The index of a mapped instance, -1 for the one without; all instances, if left out.
+    #[serde(default)]
+    #[param(value_type = Option<i64>)]
+    map_index: Option<MapIndex>,
+}
+
+impl SomeIndexQuery {
+    /// One instance of the task, or all.
+    pub(super) fn of<'t>(&self, task: &'t TaskId) -> Subject<'t> {
+        match self.map_index {
+            None => Subject::Task(task),
+            Some(MapIndex(index)) => Subject::Instance(task, index),
+        }
+    }
 }
 
 /// The index of a mapped instance, -1 outside for none.

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::Routes;
 use super::bulk::answer;
 use super::collection::TaskInstances;
-use super::paths::{DagPath, GroupPath, MapIndexQuery, MappedPath, RunsPath, TaskInstancePath};
+use super::paths::{DagPath, GroupPath, MapIndexQuery, MappedPath, RunsPath, SomeIndexQuery, TaskInstancePath};
 use crate::Api;
 use crate::access::Member;
 use crate::http::{Json, MaskQuery, Patch, Path, Problem, Query, RawBulk, unmask};
@@ -30,12 +30,12 @@ pub(super) fn routes() -> Routes {
         .at_least(Role::User, routes!(post_clear_task_instances))
 }
 
-/// Ends a task instance, or changes its note.
+/// Ends the instances of a task or one of them, or changes their notes.
 #[utoipa::path(
     patch,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}",
     tag = "Task Instance",
-    params(TaskInstancePath, MaskQuery),
+    params(TaskInstancePath, SomeIndexQuery, MaskQuery),
     request_body = TaskInstancePatch,
     responses((status = 200, body = TaskInstances)),
 )]
@@ -43,9 +43,10 @@ async fn patch_task_instance(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<TaskInstancePath>,
+    Query(query): Query<SomeIndexQuery>,
     Patch(body): Patch<TaskInstancePatch>,
 ) -> Result<Json<TaskInstances>, Problem> {
-    Ok(Json(api.broker.patch_task_instances(&actor, path.run(), Subject::Task(&path.task_id), body).await?.into()))
+    Ok(Json(api.broker.patch_task_instances(&actor, path.run(), query.of(&path.task_id), body).await?.into()))
 }
 
 /// Ends one instance of a mapped task, or changes its note.
@@ -73,7 +74,7 @@ async fn patch_mapped_task_instance(
     patch,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/dry_run",
     tag = "Task Instance",
-    params(TaskInstancePath, MaskQuery),
+    params(TaskInstancePath, SomeIndexQuery, MaskQuery),
     request_body = TaskInstancePatch,
     responses((status = 200, body = TaskInstances)),
 )]
@@ -81,9 +82,10 @@ async fn patch_task_instance_dry_run(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<TaskInstancePath>,
+    Query(query): Query<SomeIndexQuery>,
     Patch(body): Patch<TaskInstancePatch>,
 ) -> Result<Json<TaskInstances>, Problem> {
-    Ok(Json(api.broker.rehearse_patch(&actor, path.run(), Subject::Task(&path.task_id), body).await?.into()))
+    Ok(Json(api.broker.rehearse_patch(&actor, path.run(), query.of(&path.task_id), body).await?.into()))
 }
 
 /// Says which task instances would end otherwise, besides one instance of a mapped task.

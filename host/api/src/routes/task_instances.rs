@@ -3,9 +3,11 @@
 use axum::extract::State;
 use flow_model::rest::batch::TaskInstancesBatch;
 use flow_model::rest::task_instances::{TaskDependency, TaskInstance, TaskInstanceFilter, TaskTry};
+use flow_model::rest::task_traits::TaskTraits;
 use flow_model::rest::{Dates, Scope};
 use flow_model::roles::Role;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -25,6 +27,7 @@ pub(super) fn routes() -> Routes {
         .at_least(Role::Viewer, routes!(get_mapped_task_instance))
         .at_least(Role::Viewer, routes!(get_task_instance_dependencies))
         .at_least(Role::Viewer, routes!(get_mapped_task_instance_dependencies))
+        .at_least(Role::Viewer, routes!(get_extra_links))
         .at_least(Role::Viewer, routes!(get_task_instance_tries))
         .at_least(Role::Viewer, routes!(get_task_instance_try))
         .at_least(Role::Viewer, routes!(get_mapped_task_instance_tries))
@@ -36,17 +39,17 @@ pub(super) fn routes() -> Routes {
     get,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances",
     tag = "Task Instance",
-    params(RunsPath, PageQuery, TaskInstanceFilter, Dates),
+    params(RunsPath, PageQuery, TaskInstanceFilter, TaskTraits, Dates),
     responses((status = 200, body = TaskInstances)),
 )]
 async fn get_task_instances(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<RunsPath>,
-    Query(page): Query<PageQuery>,
+    Queries(page, traits): Queries<PageQuery, TaskTraits>,
     Queries(filter, dates): Queries<TaskInstanceFilter, Dates>,
 ) -> Result<Json<TaskInstances>, Problem> {
-    let (scope, filter): (Scope, _) = (path.into(), TaskInstanceFilter { dates, ..filter });
+    let (scope, filter): (Scope, _) = (path.into(), TaskInstanceFilter { dates, traits, ..filter });
     Ok(Json(api.broker.task_instances(&actor.tenant, &scope, &filter, &page.into()).await?.into()))
 }
 
@@ -87,17 +90,17 @@ async fn get_task_instance(
     get,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/listMapped",
     tag = "Task Instance",
-    params(TaskInstancePath, PageQuery, TaskInstanceFilter, Dates),
+    params(TaskInstancePath, PageQuery, TaskInstanceFilter, TaskTraits, Dates),
     responses((status = 200, body = TaskInstances)),
 )]
 async fn get_mapped_task_instances(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<TaskInstancePath>,
-    Query(page): Query<PageQuery>,
+    Queries(page, traits): Queries<PageQuery, TaskTraits>,
     Queries(filter, dates): Queries<TaskInstanceFilter, Dates>,
 ) -> Result<Json<TaskInstances>, Problem> {
-    let which = (TaskInstanceFilter { dates, ..filter }, &page.into());
+    let which = (TaskInstanceFilter { dates, traits, ..filter }, &page.into());
     Ok(Json(api.broker.mapped_instances(&actor.tenant, path.run(), &path.task_id, which).await?.into()))
 }
 
@@ -129,15 +132,16 @@ struct TaskDependencies {
     get,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/dependencies",
     tag = "Task Instance",
-    params(TaskInstancePath),
+    params(TaskInstancePath, MapIndexQuery),
     responses((status = 200, body = TaskDependencies)),
 )]
 async fn get_task_instance_dependencies(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<TaskInstancePath>,
+    Query(query): Query<MapIndexQuery>,
 ) -> Result<Json<TaskDependencies>, Problem> {
-    let instance = (&path.task_id, None);
+    let instance = (&path.task_id, query.map_index.0);
     let dependencies = api.broker.task_instance_dependencies(&actor.tenant, path.run(), instance).await?;
     Ok(Json(TaskDependencies { dependencies }))
 }
@@ -226,4 +230,32 @@ async fn get_mapped_task_instance_try(
 ) -> Result<Json<TaskTry>, Problem> {
     let number = path.task_try_number;
     Ok(Json(api.broker.task_instance_try(&actor.tenant, path.run(), path.instance(), number).await?))
+}
+
+/// The links that an operator would add to a task instance.
+#[derive(Serialize, ToSchema)]
+struct ExtraLinks {
+    /// Always empty: a component adds none.
+    #[schema(value_type = Object)]
+    extra_links: Map<String, Value>,
+    /// Always 0.
+    total_entries: u64,
+}
+
+/// The links that an operator would add to a task instance: none.
+#[utoipa::path(
+    get,
+    path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/links",
+    tag = "Task Instance",
+    params(TaskInstancePath, MapIndexQuery),
+    responses((status = 200, body = ExtraLinks)),
+)]
+async fn get_extra_links(
+    State(api): State<Api>,
+    Member(actor): Member,
+    Path(path): Path<TaskInstancePath>,
+    Query(query): Query<MapIndexQuery>,
+) -> Result<Json<ExtraLinks>, Problem> {
+    api.broker.task_instance(&actor.tenant, path.run(), (&path.task_id, query.map_index.0)).await?;
+    Ok(Json(ExtraLinks { extra_links: Map::new(), total_entries: 0 }))
 }

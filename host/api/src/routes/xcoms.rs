@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use flow_model::rest::xcoms::{XcomBody, XcomEntry, XcomFilter, XcomPatch};
+use flow_model::rest::xcoms::{XcomBody, XcomEntry, XcomFilter, XcomPatch, XcomQuery};
 use flow_model::rest::{Dates, Scope};
 use flow_model::roles::Role;
 use utoipa_axum::routes;
@@ -47,17 +47,19 @@ async fn get_xcom_entries(
     get,
     path = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries/{xcom_key}",
     tag = "XCom",
-    params(XcomPath, MapIndexQuery),
+    params(XcomPath, MapIndexQuery, XcomQuery),
     responses((status = 200, body = XcomEntry)),
 )]
 async fn get_xcom_entry(
     State(api): State<Api>,
     Member(actor): Member,
     Path(path): Path<XcomPath>,
-    Query(query): Query<MapIndexQuery>,
+    Queries(query, shape): Queries<MapIndexQuery, XcomQuery>,
 ) -> Result<Json<XcomEntry>, Problem> {
     let instance = (&path.task_id, query.map_index.0);
-    Ok(Json(api.broker.xcom_entry(&actor.tenant, path.run(), instance, &path.xcom_key).await?))
+    let entry = api.broker.xcom_entry(&actor.tenant, path.run(), instance, &path.xcom_key).await?;
+    let value = if shape.stringify { entry.value.quoted().map_err(|_| Problem::internal())? } else { entry.value };
+    Ok(Json(XcomEntry { value, ..entry }))
 }
 
 /// Stores an `XCom` for a task instance.

@@ -26,6 +26,7 @@ async fn what_there_is_none_of_is_listed_empty() {
         let answer = host.ask(ask("GET", format!("/api/v2/{path}")).token(&admin)).await.expect(200).json();
         assert_eq!(answer, json!({ list: [], "total_entries": 0 }));
     }
+    host.ask(ask("GET", "/api/v2/config/section/core/option/parallelism").token(&admin)).await.expect(403);
     let config = host.ask(ask("GET", "/api/v2/config").token(&admin)).await.expect(403).json();
     assert_eq!(
         config["detail"],
@@ -35,6 +36,52 @@ async fn what_there_is_none_of_is_listed_empty() {
     let test = host.ask(ask("POST", "/api/v2/connections/test").token(&admin).json(&body)).await.expect(403).json();
     let detail = test["detail"].as_str().expect("text");
     assert!(detail.starts_with("Testing connections is disabled"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_dag_shows_what_its_module_says_and_is_parsed_again() {
+    let host = Host::start().await;
+    let admin = host.tenant("acme").await;
+    let worker = crate::worker::Worker::start(host.broker.clone());
+    let dags = json!([{ "dag_id": "etl", "display_name": "E T L", "tasks": [{ "task_id": "t", "function": "f" }] }]);
+    let upload = ask("POST", "/api/v2/modules/m").token(&admin).body("application/wasm", component(&dags));
+    host.ask(upload).await.expect(201);
+    let source = host.ask(ask("GET", "/api/v2/dagSources/etl?version_number=1").token(&admin)).await.expect(200).json();
+    assert_eq!((&source["version_number"], &source["dag_display_name"]), (&json!(1), &json!("E T L")));
+    let content = source["content"].as_str().expect("a text");
+    assert_eq!(serde_json::from_str::<Value>(content).expect("JSON")["tasks"][0]["task_id"], "t");
+    let plain = ask("GET", "/api/v2/dagSources/etl").token(&admin).header("accept", "text/plain");
+    assert_eq!(host.ask(plain).await.expect(200).text(), content);
+    host.ask(ask("GET", "/api/v2/dagSources/etl?version_number=2").token(&admin)).await.expect(404);
+    host.ask(ask("GET", "/api/v2/dagSources/none").token(&admin)).await.expect(404);
+
+    let dag = host.ask(ask("GET", "/api/v2/dags/etl").token(&admin)).await.expect(200).json();
+    let again = format!("/api/v2/parseDagFile/{}", dag["file_token"].as_str().expect("a token"));
+    assert_eq!(host.ask(ask("PUT", again).token(&admin)).await.expect(201).text(), "null");
+    let module = host.ask(ask("GET", "/api/v2/modules/m").token(&admin)).await.expect(200).json();
+    assert_eq!((&module["version"], &module["dags"]), (&json!(2), &json!(["etl"])));
+    drop(worker);
+}
+
+#[tokio::test]
+async fn a_task_instance_has_no_links_and_its_log_is_nowhere_else() {
+    let host = Host::start().await;
+    let (names, _) = crate::population::populate(&host).await;
+    let viewer = host.token("alpha", flow_model::roles::Role::Viewer).await;
+    let path = names.fill("/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}");
+    let links = host.ask(ask("GET", format!("{path}/links")).token(&viewer)).await.expect(200).json();
+    assert_eq!(links, json!({ "extra_links": {}, "total_entries": 0 }));
+    host.ask(ask("GET", format!("{path}/links?map_index=3")).token(&viewer)).await.expect(404);
+    host.ask(ask("GET", format!("{path}/dependencies?map_index=3")).token(&viewer)).await.expect(404);
+    let user = host.token("alpha", flow_model::roles::Role::User).await;
+    let noted = async |query: &str| {
+        let body = json!({ "note": "seen" });
+        host.ask(ask("PATCH", format!("{path}{query}")).token(&user).json(&body)).await
+    };
+    assert_eq!(noted("?map_index=-1").await.expect(200).json()["task_instances"][0]["note"], "seen");
+    noted("?map_index=3").await.expect(404);
+    host.ask(ask("GET", format!("{path}/externalLogUrl/1")).token(&viewer)).await.expect(400);
+    host.ask(ask("GET", format!("{path}/externalLogUrl/1?map_index=3")).token(&viewer)).await.expect(404);
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ const ABSENT: &[(&str, &str)] = &[
     ("username", "absent_user"),
     ("tenant", "absent"),
     ("name", "absent_module"),
+    ("file_token", "absent_module"),
     ("id", "019f0000-0000-7000-8000-00000000dead"),
     ("import_error_id", "424242"),
     ("backfill_id", "424242"),
@@ -35,6 +36,8 @@ const ABSENT: &[(&str, &str)] = &[
     ("asset_alias_id", "424242"),
     ("grant_id", "424242"),
     ("key", "absent_key"),
+    ("section", "absent_section"),
+    ("option", "absent_option"),
 ];
 
 impl Names {
@@ -121,6 +124,8 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
         answer[list][0][id].to_string()
     };
     let asset = first("/api/v2/assets", "assets", "id").await;
+    let kept = format!("/api/v2/assets/{asset}/state-store/alpha_key");
+    host.ask(ask("PUT", kept).token(&admin).json(&body)).await.expect(204);
     let grant = post(&format!("/api/v2/assets/{asset}/grants"), json!({ "to_tenant": "gamma" })).await;
     let known = [
         ("dag_id", "alpha_dag".to_owned()),
@@ -138,6 +143,7 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
         ("username", "alpha_user".to_owned()),
         ("tenant", "alpha".to_owned()),
         ("name", "alpha_module".to_owned()),
+        ("file_token", "alpha_module".to_owned()),
         ("id", token["id"].as_str().expect("an id").to_owned()),
         ("callback_id", callback),
         ("backfill_id", backfill["id"].to_string()),
@@ -147,6 +153,8 @@ pub(crate) async fn populate(host: &Host) -> (Names, (String, String)) {
         ("asset_alias_id", first("/api/v2/assets/aliases", "asset_aliases", "id").await),
         ("grant_id", grant["id"].to_string()),
         ("key", "alpha_key".to_owned()),
+        ("section", "core".to_owned()),
+        ("option", "parallelism".to_owned()),
     ];
     (Names(known.into_iter().collect()), work_tokens(host, &admin).await)
 }

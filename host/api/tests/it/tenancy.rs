@@ -61,6 +61,7 @@ fn body(operation: &Operation, names: &Names) -> Value {
         }
         "POST /assets/events" => json!({ "asset_id": names.get("asset_id").parse::<i64>().expect("a number") }),
         "POST /assets/{asset_id}/materialize" => json!({}),
+        "PUT /assets/{asset_id}/state-store/{key}" => json!({ "value": 1 }),
         "POST /assets/{asset_id}/grants" => json!({ "to_tenant": "beta" }),
         "POST /assetGrants/{grant_id}/accept" => json!({ "name": "taken" }),
         "POST /users" => json!({ "username": "new", "password": "a new password", "role": "viewer" }),
@@ -93,6 +94,9 @@ fn of_run(key: &str, names: &Names) -> Option<Value> {
         "POST /dags/{dag_id}/dagRuns/{dag_run_id}/clear" => json!({ "dry_run": false }),
         "POST /dags/{dag_id}/clearTaskInstances" => {
             json!({ "dry_run": false, "dag_run_id": names.get("dag_run_id"), "only_failed": false })
+        }
+        "POST /dags/{dag_id}/clearPartitions" => {
+            json!({ "dry_run": false, "run_id": names.get("dag_run_id"), "clear_task_instances": true })
         }
         "POST /dags/{dag_id}/clearDagRuns" => {
             json!({ "dry_run": false, "dag_runs": [{ "dag_run_id": names.get("dag_run_id") }] })

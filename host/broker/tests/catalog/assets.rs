@@ -16,6 +16,7 @@ use crate::house::House;
 mod grants;
 mod partitions;
 mod publishing;
+mod states;
 mod triggering;
 
 fn dag(id: &str) -> DagId {

@@ -94,6 +94,18 @@ on_both! {
         assert_eq!((errors.total, error.bundle_name.as_str(), error.filename.as_str()), (1, "m", "m"));
         assert_eq!(broker.import_error(&ada.tenant, error.import_error_id).await.as_ref(), Ok(error));
         assert!(not_found(broker.import_error(&house.eve.tenant, error.import_error_id).await));
+        let (none, some) = (ImportErrorFilter::default, |text: &str| Some(text.to_owned()));
+        for (filter, expected) in [
+            (ImportErrorFilter { filename_pattern: some("M"), ..none() }, 1),
+            (ImportErrorFilter { filename_pattern: some("m_"), ..none() }, 0),
+            (ImportErrorFilter { filename_prefix_pattern: some("x|m"), ..none() }, 1),
+            (ImportErrorFilter { filename_prefix_pattern: some("M"), ..none() }, 0),
+            (ImportErrorFilter { bundle_name: some("m"), filename: some("m"), ..none() }, 1),
+            (ImportErrorFilter { bundle_name: some("other"), ..none() }, 0),
+        ] {
+            let found = broker.import_errors(&ada.tenant, &filter, &page(50, 0, &["-timestamp"])).await.expect("a list");
+            assert_eq!((found.total, found.entries.len() as u64), (expected, expected), "{filter:?}");
+        }
         let versions = broker.module_versions(&ada.tenant, &name("m"), &page(50, 0, &[])).await.expect("a list");
         let states: Vec<_> = versions.entries.iter().map(|version| (version.state, version.is_current)).collect();
         assert_eq!(states, [(VersionState::Ready, true), (VersionState::Failed, false)]);

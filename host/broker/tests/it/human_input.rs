@@ -256,6 +256,11 @@ on_both! {
             (HitlFilter { task_id_pattern: found("oth"), ..none() }, vec!["other"]),
             (HitlFilter { task_id: found("ask"), ..none() }, vec!["ask"]),
             (HitlFilter { dag_id_pattern: found("nothing"), ..none() }, vec![]),
+            (HitlFilter { dag_id_prefix_pattern: found("x|lis"), ..none() }, vec!["ask", "other"]),
+            (HitlFilter { dag_id_prefix_pattern: found("ists"), ..none() }, vec![]),
+            (HitlFilter { task_id_prefix_pattern: found("ot"), ..none() }, vec!["other"]),
+            (HitlFilter { task_id_prefix_pattern: found("OT"), ..none() }, vec![]),
+            (HitlFilter { body_search: found("x"), ..none() }, vec![]),
             (HitlFilter { map_index: vec![0], ..none() }, vec![]),
             (HitlFilter { created_at_gt: Some(stage.clock.now()), ..none() }, vec![]),
         ] {

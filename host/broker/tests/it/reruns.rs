@@ -5,7 +5,8 @@ use std::time::Duration;
 use flow_broker::{Cleared, ServiceError, Subject};
 use flow_model::ids::{DagId, RunId};
 use flow_model::port::{Broker, BrokerError, Report};
-use flow_model::rest::clearing::{ClearDagRun, ClearTaskInstances};
+use flow_model::rest::clearing::{ClearDagRun, ClearPartitions, ClearTaskInstances, ClearedPartitions};
+use flow_model::rest::dag_runs::TriggerDagRun;
 use flow_model::rest::task_instances::TaskInstanceFilter;
 use flow_model::rest::{PageRequest, Scope};
 use flow_model::state::RunState;
@@ -243,6 +244,36 @@ on_both! {
         clear(&stage, &dag, &run, &json!({})).await;
         assert_eq!(stage.play_all(|_| returns("1")).await, ["a", "gone", "c"]);
         assert_eq!(stage.run_state(&dag, &run).await, RunState::Success);
+    }
+
+    async fn for_which_part_a_run_was_is_taken_back(db: TestStore) {
+        let stage = Stage::open(db).await;
+        let dag = first(&stage, &json!({})).await;
+        let part = TriggerDagRun { partition_key: Some("eu".parse().expect("a key")), ..TriggerDagRun::default() };
+        let run = stage.trigger_with(&dag, part).await;
+        stage.clock.advance(Duration::from_secs(1));
+        let other = stage.trigger(&dag).await;
+        stage.play_all(|_| returns("1")).await;
+        let clear = async |body: Value| {
+            let body: ClearPartitions = serde_json::from_value(body).expect("a body");
+            stage.local.clear_partitions(&stage.admin(), &dag, body).await
+        };
+        let done = |dag_runs_cleared, task_instances_cleared, dry_run| {
+            Ok(ClearedPartitions { dag_runs_cleared, task_instances_cleared, dry_run })
+        };
+        let of_part = json!({"partition_key": "eu", "clear_task_instances": true});
+        assert_eq!(clear(of_part.clone()).await, done(1, 3, true));
+        let key = async || stage.local.run(&stage.tenant, &dag, &run).await.expect("a run").partition_key;
+        assert_eq!((key().await.is_some(), stage.run_state(&dag, &run).await), (true, RunState::Success));
+        assert_eq!(clear(json!({"run_id": other, "dry_run": false})).await, done(0, 0, false), "it is for none");
+        let mut really = of_part.clone();
+        really["dry_run"] = json!(false);
+        assert_eq!(clear(really).await, done(1, 3, false));
+        assert_eq!((key().await, stage.run_state(&dag, &run).await), (None, RunState::Running));
+        assert_eq!(clear(of_part).await, done(0, 0, true));
+        for senseless in [json!({}), json!({"run_id": run, "partition_key": "eu"})] {
+            assert!(matches!(clear(senseless).await, Err(ServiceError::Invalid { .. })));
+        }
     }
 
     async fn a_request_that_makes_no_sense_says_why(db: TestStore) {

@@ -68,6 +68,45 @@ on_both! {
         assert_eq!(states(&stage, &dag, &runs).await, [RUNNING, QUEUED]);
     }
 
+    async fn a_run_waits_until_its_time_has_come(db: TestStore) {
+        let stage = Stage::open(db).await;
+        let dag = stage.know(dag(&json!({"max_active_runs": 1}))).await;
+        let due = stage.clock.now().after(Duration::from_hours(1));
+        let later = stage.trigger_with(&dag, TriggerDagRun { run_after: Some(due), ..TriggerDagRun::default() }).await;
+        stage.clock.advance(MOMENT);
+        let runs = [later, stage.trigger(&dag).await];
+        assert_eq!(states(&stage, &dag, &runs).await, [QUEUED, RUNNING], "it takes no room before its time");
+        stage.play_all(|_| returns("1")).await;
+        let stage = stage.restart().await;
+        let next = stage.pass(Duration::from_mins(59)).await;
+        assert_eq!(states(&stage, &dag, &runs).await, [QUEUED, SUCCESS]);
+        assert_eq!(next, Some(due), "the timekeeper wakes for it");
+        stage.pass(due.since(stage.clock.now())).await;
+        assert_eq!(states(&stage, &dag, &runs).await, [RUNNING, SUCCESS]);
+        assert_eq!(stage.play_all(|_| returns("1")).await, ["t"]);
+        let shown = stage.local.run(&stage.tenant, &dag, &runs[0]).await.expect("a run");
+        assert_eq!((shown.run_after, shown.start_date), (due, Some(due)));
+    }
+
+    async fn a_run_whose_time_comes_while_its_dag_is_paused_waits_for_both(db: TestStore) {
+        let stage = Stage::open(db).await;
+        let dag = stage.know(dag(&json!({}))).await;
+        let pause = async |is_paused| {
+            stage.local.patch_dag(&stage.admin(), &dag, DagPatch { is_paused }).await.expect("it can be changed")
+        };
+        let after = |by| TriggerDagRun { run_after: Some(stage.clock.now().after(by)), ..TriggerDagRun::default() };
+        let first = stage.trigger_with(&dag, after(Duration::from_mins(1))).await;
+        let runs = [first, stage.trigger_with(&dag, after(Duration::from_mins(3))).await];
+        pause(true).await;
+        stage.pass(Duration::from_mins(2)).await;
+        assert_eq!(states(&stage, &dag, &runs).await, [QUEUED, QUEUED]);
+        pause(false).await;
+        stage.pass(Duration::ZERO).await;
+        assert_eq!(states(&stage, &dag, &runs).await, [RUNNING, QUEUED]);
+        stage.pass(Duration::from_mins(1)).await;
+        assert_eq!(states(&stage, &dag, &runs).await, [RUNNING, RUNNING]);
+    }
+
     async fn a_schedule_makes_no_more_runs_than_there_is_room_for(db: TestStore) {
         let stage = Stage::open(db).await;
         stage.know(dag(&json!({

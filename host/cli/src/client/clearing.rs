@@ -21,6 +21,9 @@ pub(crate) struct ClearTasks {
     /// The tasks' ids; all tasks if left out
     #[arg(value_name = "TASK")]
     tasks: Vec<TaskId>,
+    /// Which one of a mapped task; may be given several times
+    #[arg(long = "map-index", value_name = "N", requires = "tasks")]
+    map_indices: Vec<u32>,
     #[command(flatten)]
     around: Around,
     /// Only tasks that are running
@@ -122,7 +125,7 @@ impl ClearTasks {
     pub(crate) async fn run(self, session: &Session) -> Result<Answer> {
         let RunArg { dag, run } = self.run;
         self.how.confirm(&format!("tasks of run `{run}` of DAG `{dag}`"))?;
-        let tasks: Vec<TaskSelection> = self.tasks.into_iter().map(TaskSelection::Task).collect();
+        let tasks = selection(self.tasks, &self.map_indices);
         let body = ClearTaskInstances {
             task_ids: (!tasks.is_empty()).then_some(tasks),
             dag_run_id: Some(run),
@@ -134,6 +137,16 @@ impl ClearTasks {
         };
         session.rows(STATES, Call::post(at!["dags", dag, "clearTaskInstances"], body)).await
     }
+}
+
+/// These tasks, or of each of them these instances.
+fn selection(tasks: Vec<TaskId>, map_indices: &[u32]) -> Vec<TaskSelection> {
+    if map_indices.is_empty() {
+        return tasks.into_iter().map(TaskSelection::Task).collect();
+    }
+    let instances =
+        |task: TaskId| map_indices.iter().map(move |&index| TaskSelection::Instance(task.clone(), index.into()));
+    tasks.into_iter().flat_map(instances).collect()
 }
 
 impl ClearRun {

@@ -174,7 +174,8 @@ fn line(given: String) -> Result<String> {
 }
 
 async fn put(session: &Session, id: &ConnectionId, body: Value) -> Result<Value> {
-    session.change_or_create(at!["connections", id], at!["connections"], &body).await
+    let (path, above) = (at!["connections", id], at!["connections"]);
+    session.change_or_create(Call::patch(path, &body), Call::post(above, &body)).await
 }
 
 async fn import(session: &Session, file: &std::path::Path) -> Result<Answer> {

@@ -82,6 +82,7 @@ const TRIGGER_EXAMPLES: &str = r#"Examples:
   flow-host dags trigger hello
   flow-host dags trigger hello --conf '{"name": "Ada"}' --wait
   flow-host dags trigger etl --conf @conf.json --run-id first --wait
+  flow-host dags trigger etl --run-after 2026-12-01T06:00:00Z
 With --wait the exit code is 0 if the run succeeded, 1 if it failed."#;
 
 /// A DAG.
@@ -131,6 +132,9 @@ pub(crate) struct TriggerArgs {
     /// The run's logical date: a date, or an instant with its zone
     #[arg(short = 'e', long, visible_alias = "exec-date", value_name = "INSTANT", value_parser = instant)]
     logical_date: Option<Millis>,
+    /// When the run may begin: a date, or an instant with its zone; until then it stays queued
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    run_after: Option<Millis>,
     /// A note for later
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
@@ -198,9 +202,9 @@ async fn set_paused(session: &Session, dag: &DagId, paused: bool) -> Result<Answ
 }
 
 async fn trigger(session: &Session, args: TriggerArgs) -> Result<Answer> {
-    let TriggerArgs { dag: DagArg { dag }, conf, run_id, logical_date, note, wait } = args;
+    let TriggerArgs { dag: DagArg { dag }, conf, run_id, logical_date, run_after, note, wait } = args;
     let conf = conf.map(|conf| input::object("--conf", conf)).transpose()?;
-    let body = TriggerDagRun { dag_run_id: run_id, logical_date, conf, note, ..TriggerDagRun::default() };
+    let body = TriggerDagRun { dag_run_id: run_id, logical_date, run_after, conf, note, ..TriggerDagRun::default() };
     let run = session.client.answer(Call::post(at!["dags", dag, "dagRuns"], body)).await?;
     wait::made(session, &dag, run, wait).await
 }

@@ -96,7 +96,8 @@ impl Verb for Pools {
 
 /// Changes the pool, or creates it if there is none.
 async fn put(session: &Session, pool: &PoolBody) -> Result<Value> {
-    session.change_or_create(at!["pools", pool.name], at!["pools"], pool).await
+    let (path, above) = (at!["pools", pool.name], at!["pools"]);
+    session.change_or_create(Call::patch(path, pool), Call::post(above, pool)).await
 }
 
 async fn import(session: &Session, entries: Map<String, Value>) -> Result<Answer> {

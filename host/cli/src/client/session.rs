@@ -7,7 +7,6 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use flow_model::rest::JsonText;
 use reqwest::{StatusCode, Url};
-use serde::Serialize;
 use serde_json::Value;
 
 use super::call::Call;
@@ -125,17 +124,11 @@ impl Session {
         Ok(Answer::Done(line, whole))
     }
 
-    /// Changes what is at `path`, or creates it in `above` if there is nothing.
-    pub(crate) async fn change_or_create(
-        &self,
-        path: Vec<String>,
-        above: Vec<String>,
-        body: &impl Serialize,
-    ) -> Result<Value> {
-        let changed = self.client.answer_unless(Call::patch(path, body), StatusCode::NOT_FOUND).await?;
-        match changed {
+    /// Changes something, or creates it if it is not there.
+    pub(crate) async fn change_or_create(&self, change: Call, create: Call) -> Result<Value> {
+        match self.client.answer_unless(change, StatusCode::NOT_FOUND).await? {
             Some(whole) => Ok(whole),
-            None => self.client.answer(Call::post(above, body)).await,
+            None => self.client.answer(create).await,
         }
     }
 

@@ -64,7 +64,9 @@ pub(crate) enum Tasks {
     },
     /// List the task instances of a run with their states
     #[command(visible_alias = "states-for-dag-run")]
-    #[command(after_help = "Example:\n  flow-host tasks states etl first --state failed")]
+    #[command(
+        after_help = "Examples:\n  flow-host tasks states etl first --state failed\n  flow-host tasks states etl first --task clean"
+    )]
     States(StatesArgs),
     /// Show one task instance
     Get(TaskArg),
@@ -72,7 +74,7 @@ pub(crate) enum Tasks {
     Tries(TaskArg),
     /// Run tasks of a run again
     #[command(
-        after_help = "Examples:\n  flow-host tasks clear etl first clean --downstream\n  flow-host tasks clear etl first --only-failed --yes"
+        after_help = "Examples:\n  flow-host tasks clear etl first clean --downstream\n  flow-host tasks clear etl first load --map-index 3\n  flow-host tasks clear etl first --only-failed --yes"
     )]
     Clear(ClearTasks),
     /// Say how a task instance ended; what failed behind it gets another go
@@ -163,6 +165,9 @@ pub(crate) struct StatesArgs {
     /// Only those in this state; may be given several times
     #[arg(long = "state", value_name = "STATE")]
     states: Vec<String>,
+    /// Only those of this task
+    #[arg(long, value_name = "TASK")]
+    task: Option<TaskId>,
     #[command(flatten)]
     page: Page,
 }
@@ -188,8 +193,8 @@ impl Verb for Tasks {
     async fn run(self, session: &Session) -> Result<Answer> {
         match self {
             Self::List { dag } => session.list(TASKS, Call::get(at!["dags", dag, "tasks"]), &Page::ALL).await,
-            Self::States(StatesArgs { run, states, page }) => {
-                let call = Call::get(run.path_to(&["taskInstances"])).with_each("state", &states);
+            Self::States(StatesArgs { run, states, task, page }) => {
+                let call = Call::get(run.path_to(&["taskInstances"])).with_each("state", &states).with("task_id", task);
                 session.list(STATES, call, &page).await
             }
             Self::Get(task) => session.object(Call::get(task.path()), TASK).await,

@@ -119,7 +119,8 @@ async fn set(session: &Session, args: SetArgs) -> Result<Answer> {
 
 /// Changes the variable, or creates it if there is none.
 async fn put(session: &Session, variable: &VariableBody) -> Result<Value> {
-    session.change_or_create(at!["variables", variable.key], at!["variables"], variable).await
+    let (path, above) = (at!["variables", variable.key], at!["variables"]);
+    session.change_or_create(Call::patch(path, variable), Call::post(above, variable)).await
 }
 
 async fn import(session: &Session, args: ImportArgs) -> Result<Answer> {

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::dag_runs::DagRunFilter;
 use super::task_instances::TaskInstanceFilter;
+use super::task_traits::TaskTraits;
 use super::{Dates, PageRequest};
 use crate::ids::{DagId, RunId, TaskId};
 use crate::run::RunType;
@@ -32,6 +33,9 @@ pub struct DagRunsBatch {
     /// Made by one of these.
     #[serde(default)]
     run_types: Option<Vec<RunType>>,
+    /// With this text in its configuration, in letters of either case.
+    #[serde(default)]
+    conf_contains: Option<String>,
     #[serde(flatten)]
     part: Part,
 }
@@ -55,6 +59,15 @@ pub struct TaskInstancesBatch {
     /// With one of these map indices.
     #[serde(default)]
     map_index: Option<Vec<i64>>,
+    /// Of tasks that take slots of one of these pools.
+    #[serde(default)]
+    pool: Option<Vec<String>>,
+    /// Of tasks in one of these queues; every task is in `default`.
+    #[serde(default)]
+    queue: Option<Vec<String>>,
+    /// Of tasks that one of these executors runs; no task has one.
+    #[serde(default)]
+    executor: Option<Vec<String>>,
     #[serde(flatten)]
     part: Part,
 }
@@ -103,6 +116,7 @@ impl DagRunsBatch {
             run_ids: self.dag_run_ids.unwrap_or_default(),
             state: self.states.unwrap_or_default(),
             run_type: self.run_types.unwrap_or_default(),
+            conf_contains: self.conf_contains,
             dates,
             ..DagRunFilter::default()
         };
@@ -115,6 +129,12 @@ impl TaskInstancesBatch {
     pub fn split(self) -> Result<(TaskInstanceFilter, PageRequest), UnknownMember> {
         let (dates, page) = self.part.split()?;
         let states = self.state.unwrap_or_default();
+        let traits = TaskTraits {
+            pool: self.pool.unwrap_or_default(),
+            queue: self.queue.unwrap_or_default(),
+            executor: self.executor.unwrap_or_default(),
+            ..TaskTraits::default()
+        };
         let filter = TaskInstanceFilter {
             dag_ids: self.dag_ids.unwrap_or_default(),
             run_ids: self.dag_run_ids.unwrap_or_default(),
@@ -122,6 +142,7 @@ impl TaskInstancesBatch {
             state: states.into_iter().map(|state| state.unwrap_or(TaskInstanceState::None)).collect(),
             map_index: self.map_index.unwrap_or_default(),
             dates,
+            traits,
             ..TaskInstanceFilter::default()
         };
         Ok((filter, page))
@@ -138,12 +159,13 @@ mod tests {
     #[test]
     fn a_body_says_what_a_query_says() {
         let body = json!({"dag_ids": ["d"], "state": ["running", null], "run_after_gte": "1970-01-01T00:00:00.005Z",
-                          "page_limit": 7, "order_by": "-start_date"});
+                          "pool": ["db"], "page_limit": 7, "order_by": "-start_date"});
         let batch: TaskInstancesBatch = serde_json::from_value(body).expect("it is understood");
         let (filter, page) = batch.split().expect("nothing is unknown");
         assert_eq!(filter.dag_ids, ["d".parse().expect("a DAG's id")]);
         assert_eq!(filter.state, [TaskInstanceState::Running, TaskInstanceState::None]);
         assert_eq!(filter.dates.run_after_gte, Some(Millis(5)));
+        assert_eq!(filter.traits.pool, ["db"]);
         assert_eq!((page.limit, page.offset, page.order_by), (7, 0, vec!["-start_date".to_owned()]));
     }
 

@@ -113,6 +113,36 @@ impl ClearDagRuns {
     }
 }
 
+/// Runs that are to be for no part of their DAG's assets any more: one that is named, or those for one part.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClearPartitions {
+    /// The run.
+    #[serde(default)]
+    pub run_id: Option<RunId>,
+    /// Every run of the DAG for this part of its assets.
+    #[serde(default)]
+    pub partition_key: Option<PartitionKey>,
+    /// Whether all their task instances are to run again.
+    #[serde(default)]
+    pub clear_task_instances: bool,
+    /// Whether only to say how many, as it is unless said otherwise.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    pub dry_run: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClearedPartitions {
+    /// How many runs were for a part.
+    pub dag_runs_cleared: u64,
+    /// How many of their task instances run again.
+    pub task_instances_cleared: u64,
+    /// Whether nothing has changed.
+    pub dry_run: bool,
+}
+
 /// One of several runs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

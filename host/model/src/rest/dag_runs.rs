@@ -85,6 +85,10 @@ pub struct DagRunFilter {
     pub partition_key_pattern: Option<String>,
     /// For a part that begins with this.
     pub partition_key_prefix_pattern: Option<String>,
+    /// With this text in its configuration, in letters of either case.
+    pub conf_contains: Option<String>,
+    /// Made for events of an asset with this text in its name or URI.
+    pub consuming_asset_pattern: Option<String>,
     /// Of this version of their DAG's module.
     pub bundle_version: Option<String>,
     /// Of DAG versions with one of these numbers.
@@ -117,7 +121,7 @@ pub struct TriggerDagRun {
     /// What it stands for; unique within its DAG unless it is null.
     #[serde(default)]
     pub logical_date: Option<Millis>,
-    /// When it is due: now if left out.
+    /// When it may begin, and until when it stays queued: now if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_after: Option<Millis>,
     /// Where its data begins; given together with the end, or not at all.

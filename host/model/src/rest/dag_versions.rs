@@ -27,6 +27,28 @@ pub struct DagVersion {
     pub created_at: Millis,
 }
 
+/// What a module says of a DAG.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DagSource {
+    /// The DAG as its module describes it, in JSON. A component has no source code.
+    pub content: String,
+    /// The DAG.
+    pub dag_id: DagId,
+    /// Which version of it.
+    pub version_number: u32,
+    /// How people see its id.
+    pub dag_display_name: String,
+}
+
+/// Which version of a DAG is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct DagSourceQuery {
+    /// The one with this number; the newest if left out.
+    pub version_number: Option<u32>,
+}
+
 /// Which versions are asked for. All conditions hold at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(default)]

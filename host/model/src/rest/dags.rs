@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
+use super::NewestRun;
 use super::dag_versions::DagVersion;
 use super::tasks::TimeDelta;
+pub use super::timing::Timing;
 use crate::dag::ParamSpec;
 use crate::ids::{DagId, ModuleName};
-use crate::run::RunType;
 use crate::state::RunState;
 use crate::time::Millis;
 
@@ -40,12 +41,17 @@ pub struct Dag {
     pub relative_fileloc: Option<String>,
     /// The module's name.
     pub fileloc: String,
+    /// The module's name: what to give where its source file's token is asked for.
+    pub file_token: String,
     /// One line about it.
     pub description: Option<String>,
     /// Its schedule, such as a cron expression; null if it runs only by hand.
     pub timetable_summary: Option<String>,
     /// Its schedule in words.
     pub timetable_description: Option<String>,
+    /// Which runs its schedule makes.
+    #[serde(flatten)]
+    pub timing: Timing,
     /// Its labels.
     pub tags: Vec<DagTag>,
     /// How many of its tasks run at once at most.
@@ -106,8 +112,6 @@ pub struct DagDetails {
     pub params: BTreeMap<String, ParamSpec>,
     /// Whether the first task that fails ends a run.
     pub fail_fast: bool,
-    /// The kinds of run there may be; all of them if empty.
-    pub allowed_run_types: Vec<RunType>,
     /// Whether clearing takes a run to the latest version, where the request does not say.
     pub rerun_with_latest_version: bool,
     /// Always false: there are no templates.
@@ -126,6 +130,8 @@ pub struct DagDetails {
     pub owner_links: Option<Map<String, Value>>,
     /// Whether it is one of the caller's favorites.
     pub is_favorite: bool,
+    /// How many of its runs have begun and not ended.
+    pub active_runs_count: u64,
     /// The same as `max_active_tasks`.
     pub concurrency: u32,
     /// Its newest version.
@@ -196,6 +202,10 @@ pub struct DagFilter {
     pub bundle_name: Option<String>,
     /// Of this version of their module.
     pub bundle_version: Option<String>,
+    /// Whose newest run has these dates; their parameters are read by themselves.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub newest_run: NewestRun,
 }
 
 impl Default for DagFilter {
@@ -219,6 +229,7 @@ impl Default for DagFilter {
             last_dag_run_state: None,
             bundle_name: None,
             bundle_version: None,
+            newest_run: NewestRun::default(),
         }
     }
 }

@@ -61,6 +61,18 @@ pub struct Dates {
     /// Ended before this instant.
     #[param(value_type = Option<String>)]
     pub end_date_lt: Option<Millis>,
+    /// Changed last at this instant or later.
+    #[param(value_type = Option<String>)]
+    pub updated_at_gte: Option<Millis>,
+    /// Changed last after this instant.
+    #[param(value_type = Option<String>)]
+    pub updated_at_gt: Option<Millis>,
+    /// Changed last at this instant or earlier.
+    #[param(value_type = Option<String>)]
+    pub updated_at_lte: Option<Millis>,
+    /// Changed last before this instant.
+    #[param(value_type = Option<String>)]
+    pub updated_at_lt: Option<Millis>,
     /// Which took this many seconds or more.
     #[serde(deserialize_with = "milliseconds")]
     #[param(value_type = Option<f64>)]
@@ -77,6 +89,37 @@ pub struct Dates {
     #[serde(deserialize_with = "milliseconds")]
     #[param(value_type = Option<f64>)]
     pub duration_lt: Option<i64>,
+}
+
+/// Ranges of dates of a DAG's newest run. All conditions hold at once; what has no such date is outside of any range.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct NewestRun {
+    /// Whose newest run began at this instant or later.
+    #[param(value_type = Option<String>)]
+    pub dag_run_start_date_gte: Option<Millis>,
+    /// Whose newest run began after this instant.
+    #[param(value_type = Option<String>)]
+    pub dag_run_start_date_gt: Option<Millis>,
+    /// Whose newest run began at this instant or earlier.
+    #[param(value_type = Option<String>)]
+    pub dag_run_start_date_lte: Option<Millis>,
+    /// Whose newest run began before this instant.
+    #[param(value_type = Option<String>)]
+    pub dag_run_start_date_lt: Option<Millis>,
+    /// Whose newest run ended at this instant or later.
+    #[param(value_type = Option<String>)]
+    pub dag_run_end_date_gte: Option<Millis>,
+    /// Whose newest run ended after this instant.
+    #[param(value_type = Option<String>)]
+    pub dag_run_end_date_gt: Option<Millis>,
+    /// Whose newest run ended at this instant or earlier.
+    #[param(value_type = Option<String>)]
+    pub dag_run_end_date_lte: Option<Millis>,
+    /// Whose newest run ended before this instant.
+    #[param(value_type = Option<String>)]
+    pub dag_run_end_date_lt: Option<Millis>,
 }
 
 /// Reads seconds.

@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::dag_versions::DagVersion;
+use super::task_traits::TaskTraits;
 use super::{Change, Dates};
-use crate::ids::{DagId, RunId, TaskId};
+use crate::ids::{DagId, DagVersionId, RunId, TaskId};
 use crate::state::TaskInstanceState;
 use crate::time::Millis;
 use crate::work::{ErrorClass, Usage};
@@ -164,6 +165,14 @@ pub struct TaskInstanceFilter {
     #[serde(skip)]
     #[param(ignore)]
     pub dates: Dates,
+    /// Of tasks like this; their parameters are read by themselves.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub traits: TaskTraits,
+    /// Of these tasks of versions of DAGs: those that are like `traits`.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub alike: Option<Vec<(DagVersionId, TaskId)>>,
 }
 
 /// Changes to a task instance.

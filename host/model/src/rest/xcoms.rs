@@ -76,8 +76,17 @@ pub struct XcomFilter {
     pub dates: Dates,
 }
 
+/// How the value of an `XCom` is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct XcomQuery {
+    /// As a text with the JSON in it, rather than as JSON.
+    pub stringify: bool,
+}
+
 /// An `XCom` to be stored for a task instance.
-#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct XcomBody {
     /// Its key.
@@ -92,7 +101,7 @@ pub struct XcomBody {
 }
 
 /// Another value for an `XCom`.
-#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct XcomPatch {
     /// Its new value.

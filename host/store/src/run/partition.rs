@@ -24,6 +24,15 @@ pub async fn set_partition(
     Ok(())
 }
 
+const FORGET: &str = "UPDATE dag_run SET partition_key = NULL WHERE tenant = $1 AND run_key = $2";
+
+/// Says that a run is for no part of its assets.
+pub async fn forget_partition(db: &mut Session, tenant: &TenantId, run: RunKey) -> Result<(), StoreError> {
+    let run = run.to_string();
+    on!(db, c => sqlx::query(FORGET).bind(tenant.as_str()).bind(&run).execute(&mut *c).await.map(drop))?;
+    Ok(())
+}
+
 #[derive(Serialize)]
 struct KeyColumn {
     run_key: RunKey,

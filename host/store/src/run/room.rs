@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use flow_model::ids::{DagId, TenantId};
 use flow_model::state::RunState;
+use flow_model::time::Millis;
 use serde::Serialize;
 
 use crate::column;
@@ -43,14 +44,15 @@ pub async fn running(
 }
 
 const WITH_ROOM: &str = "SELECT q.tenant, q.dag_id FROM (SELECT DISTINCT tenant, dag_id FROM dag_run \
-     WHERE state = 'queued') AS q JOIN dag AS d ON d.tenant = q.tenant AND d.dag_id = q.dag_id WHERE NOT d.is_paused \
+     WHERE state = 'queued' AND run_after <= $2) AS q JOIN dag AS d ON d.tenant = q.tenant AND d.dag_id = q.dag_id WHERE NOT d.is_paused \
      AND NOT d.is_stale AND (SELECT COUNT(*) FROM dag_run AS r WHERE r.tenant = q.tenant AND r.dag_id = q.dag_id \
      AND r.state = 'running' AND r.run_type <> 'backfill') < d.max_active_runs ORDER BY q.tenant, q.dag_id LIMIT $1";
 
-/// DAGs of all tenants of which a waiting run may begin, at most `limit`.
-pub async fn with_room(db: &mut Session, limit: u32) -> Result<Vec<(TenantId, DagId)>, StoreError> {
+/// DAGs of all tenants of which a waiting run may begin that was due by `now`, at most `limit`.
+pub async fn with_room(db: &mut Session, now: Millis, limit: u32) -> Result<Vec<(TenantId, DagId)>, StoreError> {
     let limit = i64::from(limit);
-    let found: Vec<(String, String)> = on!(db, c => sqlx::query_as(WITH_ROOM).bind(limit).fetch_all(&mut *c).await)?;
+    let found: Vec<(String, String)> =
+        on!(db, c => sqlx::query_as(WITH_ROOM).bind(limit).bind(now.0).fetch_all(&mut *c).await)?;
     found
         .into_iter()
         .map(|(tenant, dag)| Ok((column::text("dag_run.tenant", &tenant)?, column::text("dag_run.dag_id", &dag)?)))
@@ -58,12 +60,21 @@ pub async fn with_room(db: &mut Session, limit: u32) -> Result<Vec<(TenantId, Da
 }
 
 const ANY_WAITS: &str = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM dag_run AS r JOIN dag AS d ON d.tenant = r.tenant \
-     AND d.dag_id = r.dag_id WHERE r.state = 'queued' AND NOT d.is_paused AND NOT d.is_stale LIMIT 1) AS found";
+     AND d.dag_id = r.dag_id WHERE r.state = 'queued' AND r.run_after <= $1 AND NOT d.is_paused AND NOT d.is_stale \
+     LIMIT 1) AS found";
 
-/// Whether a run of any tenant waits for nothing but room.
-pub async fn any_waits(db: &mut Session) -> Result<bool, StoreError> {
-    let found: i64 = on!(db, c => sqlx::query_scalar(ANY_WAITS).fetch_one(&mut *c).await)?;
+/// Whether a run of any tenant that was due by `now` waits for nothing but room.
+pub async fn any_waits(db: &mut Session, now: Millis) -> Result<bool, StoreError> {
+    let found: i64 = on!(db, c => sqlx::query_scalar(ANY_WAITS).bind(now.0).fetch_one(&mut *c).await)?;
     Ok(found > 0)
+}
+
+const NEXT_DUE: &str = "SELECT MIN(run_after) FROM dag_run WHERE state = 'queued' AND run_after > $1";
+
+/// When the next waiting run of any tenant is due after `since`.
+pub async fn next_due(db: &mut Session, since: Millis) -> Result<Option<Millis>, StoreError> {
+    let next: Option<i64> = on!(db, c => sqlx::query_scalar(NEXT_DUE).bind(since.0).fetch_one(&mut *c).await)?;
+    Ok(next.map(Millis))
 }
 
 const LATEST: &str = "SELECT state FROM dag_run WHERE tenant = $1 AND dag_id = $2 ORDER BY run_key DESC LIMIT $3";

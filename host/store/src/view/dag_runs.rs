@@ -11,7 +11,7 @@ use flow_model::time::Millis;
 use super::dag_versions::{VersionColumns, with_version};
 use crate::column;
 use crate::error::StoreError;
-use crate::listing::{Order, Selection, Source, by, by_nullable};
+use crate::listing::{Order, Selection, Source, anywhere, by, by_nullable};
 use crate::session::Session;
 
 #[derive(sqlx::FromRow)]
@@ -69,7 +69,7 @@ impl TryFrom<Columns> for DagRun {
 }
 
 /// A JSON column as it is.
-pub(super) fn json_text(column: &'static str, text: String) -> Result<JsonText, StoreError> {
+pub(crate) fn json_text(column: &'static str, text: String) -> Result<JsonText, StoreError> {
     JsonText::new(text).map_err(|error| StoreError::Inconsistent { column, reason: error.to_string() })
 }
 
@@ -79,7 +79,16 @@ pub(super) fn seconds_between(start: Option<i64>, end: Option<i64>) -> Option<f6
     Some((end? - start?) as f64 / 1_000.0)
 }
 
-/// Only rows that began and ended, and took as long, as these ranges say.
+/// When something changed last: it ended, began, or was made.
+macro_rules! updated {
+    ($table:literal, $rest:literal) => {
+        concat!("COALESCE(", $table, ".end_date, ", $table, ".start_date, ", $table, ".queued_at)", $rest)
+    };
+}
+
+pub(super) use updated;
+
+/// Only rows that began, ended and changed last, and took as long, as these ranges say.
 macro_rules! within {
     ($rows:expr, $dates:expr, $table:literal) => {
         $rows
@@ -91,6 +100,10 @@ macro_rules! within {
             .and(concat!($table, ".end_date > ?"), $dates.end_date_gt)
             .and(concat!($table, ".end_date <= ?"), $dates.end_date_lte)
             .and(concat!($table, ".end_date < ?"), $dates.end_date_lt)
+            .and(updated!($table, " >= ?"), $dates.updated_at_gte)
+            .and(updated!($table, " > ?"), $dates.updated_at_gt)
+            .and(updated!($table, " <= ?"), $dates.updated_at_lte)
+            .and(updated!($table, " < ?"), $dates.updated_at_lt)
             .and(concat!("(", $table, ".end_date - ", $table, ".start_date) >= ?"), $dates.duration_gte)
             .and(concat!("(", $table, ".end_date - ", $table, ".start_date) > ?"), $dates.duration_gt)
             .and(concat!("(", $table, ".end_date - ", $table, ".start_date) <= ?"), $dates.duration_lte)
@@ -136,6 +149,8 @@ const ORDER: Order = Order {
         by_nullable("start_date", "r.start_date"),
         by_nullable("end_date", "r.end_date"),
         by_nullable("duration", "(r.end_date - r.start_date)"),
+        by("updated_at", updated!("r", "")),
+        by_nullable("conf", "c.conf"),
         by_nullable("triggering_user_name", "r.triggering_user"),
     ],
     tie: "r.run_key",
@@ -163,10 +178,21 @@ pub async fn list(
         .and_prefix("r.triggering_user", filter.triggering_user_name_prefix_pattern.as_deref())
         .and_like("r.partition_key", filter.partition_key_pattern.as_deref())
         .and_prefix("r.partition_key", filter.partition_key_prefix_pattern.as_deref())
+        .and(WITH_CONF, filter.conf_contains.as_deref().map(anywhere))
+        .and(FOR_ASSETS, filter.consuming_asset_pattern.as_deref().map(anywhere))
         .and(OF_MODULE_VERSION, filter.bundle_version.as_deref())
         .and(OF_VERSIONS, filter.dag_version.iter().copied());
     dated(runs, &filter.dates).page::<Columns, _>(db, MANY, ORDER, page).await
 }
+
+/// Only runs with a text in their configuration, as it was handed in.
+const WITH_CONF: &str = "EXISTS (SELECT 1 FROM dag_run_conf AS f WHERE f.run_key = r.run_key \
+     AND LOWER(f.conf) LIKE ? ESCAPE '\\')";
+
+/// Only runs that were made for events of an asset with a text in its name or URI.
+const FOR_ASSETS: &str = "EXISTS (SELECT 1 FROM dag_run_asset_event AS x JOIN asset_event AS y ON y.id = x.event_id \
+     JOIN asset AS a ON a.id = y.asset_id WHERE x.run_key = r.run_key \
+     AND (LOWER(a.name) LIKE ? ESCAPE '\\' OR LOWER(a.uri) LIKE ? ESCAPE '\\'))";
 
 /// Only runs of DAGs that came with this version of their module.
 const OF_MODULE_VERSION: &str = "r.version IN (SELECT n.id FROM dag_version AS n WHERE n.tenant = $1 \

@@ -1,9 +1,9 @@
 //! DAGs and their labels as the API shows them.
 
 use flow_model::graph::MAX_TASKS;
-use flow_model::ids::{DagId, TenantId};
-use flow_model::rest::dags::{Dag, DagFilter, DagTag, TagsMatch};
-use flow_model::rest::{Names, Page, PageRequest};
+use flow_model::ids::{DagId, DagVersionId, TenantId};
+use flow_model::rest::dags::{Dag, DagFilter, DagTag, TagsMatch, Timing};
+use flow_model::rest::{Names, NewestRun, Page, PageRequest};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 
@@ -13,10 +13,20 @@ use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, anywhere, by, by_nullable};
 use crate::session::Session;
 
+/// A DAG as lists show it, but for what its version alone says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// The DAG. Of its timing nothing is known.
+    pub dag: Dag,
+    /// Its present version.
+    pub version: DagVersionId,
+}
+
 #[derive(sqlx::FromRow)]
 #[expect(clippy::struct_excessive_bools, reason = "they are columns of a list")]
 struct Columns {
     dag_id: String,
+    version: String,
     module: String,
     module_version: i64,
     display_name: Option<String>,
@@ -35,6 +45,15 @@ struct Columns {
     next_interval_start: Option<i64>,
     next_interval_end: Option<i64>,
     has_import_error: bool,
+}
+
+impl TryFrom<Columns> for Listed {
+    type Error = StoreError;
+
+    fn try_from(row: Columns) -> Result<Self, StoreError> {
+        let version = column::text("dag.version", &row.version)?;
+        Ok(Self { dag: row.try_into()?, version })
+    }
 }
 
 impl TryFrom<Columns> for Dag {
@@ -57,10 +76,12 @@ impl TryFrom<Columns> for Dag {
             bundle_name: Some(column::text("dag.module", &row.module)?),
             bundle_version: Some(row.module_version.to_string()),
             relative_fileloc: Some(row.module.clone()),
+            file_token: row.module.clone(),
             fileloc: row.module,
             description: row.description,
             timetable_summary: row.schedule,
             timetable_description: None,
+            timing: Timing::default(),
             max_active_tasks: column::count("dag.max_active_tasks", active_tasks)?,
             max_active_runs: Some(column::count("dag.max_active_runs", row.max_active_runs)?),
             max_consecutive_failed_dag_runs: column::count("dag.max_failed_runs", row.max_failed_runs)?,
@@ -76,7 +97,7 @@ impl TryFrom<Columns> for Dag {
     }
 }
 
-const SELECT: &str = "SELECT d.dag_id, d.module, v.module_version, d.display_name, d.description, d.tags, d.owners, \
+const SELECT: &str = "SELECT d.dag_id, d.version, d.module, v.module_version, d.display_name, d.description, d.tags, d.owners, \
      d.max_active_runs, d.max_active_tasks, d.max_failed_runs, d.limits_tasks, d.schedule, d.is_paused, d.is_stale, \
      d.parsed_at, d.next_run_at, d.next_interval_start, d.next_interval_end, e.id IS NOT NULL AS has_import_error";
 const DAGS: Source = Source {
@@ -132,7 +153,7 @@ pub async fn list(
     tenant: &TenantId,
     (filter, caller): (&DagFilter, &str),
     page: &PageRequest,
-) -> Result<Page<Dag>, StoreError> {
+) -> Result<Page<Listed>, StoreError> {
     let (owned, tagged) = (db.text(OWNED), db.text(TAGGED));
     let mut dags = Selection::of(DAGS, tenant)
         .and_like("d.dag_id", filter.dag_id_pattern.as_deref())
@@ -153,6 +174,7 @@ pub async fn list(
         .and(concat!(newest_run!("r.state"), " IN (?)"), filter.dag_run_state.iter().map(|state| state.as_str()))
         .and("d.module = ?", filter.bundle_name.as_deref())
         .and("CAST(v.module_version AS TEXT) = ?", filter.bundle_version.as_deref());
+    dags = with_newest_run(dags, &filter.newest_run);
     dags = match filter.tags_match_mode {
         TagsMatch::Any => dags.and(tagged, &filter.tags),
         TagsMatch::All => filter.tags.iter().fold(dags, |dags, tag| dags.and(tagged, [tag])),
@@ -160,10 +182,22 @@ pub async fn list(
     dags.page::<Columns, _>(db, SELECT, ORDER, page).await
 }
 
+/// Only DAGs whose newest run has dates in these ranges.
+fn with_newest_run(dags: Selection, dates: &NewestRun) -> Selection {
+    dags.and(concat!(newest_run!("r.start_date"), " >= ?"), dates.dag_run_start_date_gte)
+        .and(concat!(newest_run!("r.start_date"), " > ?"), dates.dag_run_start_date_gt)
+        .and(concat!(newest_run!("r.start_date"), " <= ?"), dates.dag_run_start_date_lte)
+        .and(concat!(newest_run!("r.start_date"), " < ?"), dates.dag_run_start_date_lt)
+        .and(concat!(newest_run!("r.end_date"), " >= ?"), dates.dag_run_end_date_gte)
+        .and(concat!(newest_run!("r.end_date"), " > ?"), dates.dag_run_end_date_gt)
+        .and(concat!(newest_run!("r.end_date"), " <= ?"), dates.dag_run_end_date_lte)
+        .and(concat!(newest_run!("r.end_date"), " < ?"), dates.dag_run_end_date_lt)
+}
+
 /// One DAG.
-pub async fn get(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Option<Dag>, StoreError> {
+pub async fn get(db: &mut Session, tenant: &TenantId, dag: &DagId) -> Result<Option<Listed>, StoreError> {
     let dag = Selection::of(DAGS, tenant).and("d.dag_id = ?", [dag.as_str()]);
-    dag.optional::<Columns>(db, SELECT).await?.map(Dag::try_from).transpose()
+    dag.optional::<Columns>(db, SELECT).await?.map(Listed::try_from).transpose()
 }
 
 const TAGS: Batch = elements!(

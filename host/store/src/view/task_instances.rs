@@ -1,15 +1,16 @@
 //! Task instances as the API shows them.
 
-use flow_model::ids::{DagId, RunId, TaskId, TenantId};
+use flow_model::ids::{DagId, DagVersionId, RunId, TaskId, TenantId};
 use flow_model::rest::task_instances::{TaskInstance, TaskInstanceFilter, TaskTry};
 use flow_model::rest::{Page, PageRequest, Scope};
 use flow_model::time::Millis;
 use serde_json::Map;
 
-use super::dag_runs::{OF_VERSIONS, due, in_scope, within};
+use super::dag_runs::{OF_VERSIONS, due, in_scope, updated, within};
 use super::dag_versions::with_version;
 use super::task_tries::{TryColumns, with_try};
 use crate::column;
+use crate::dialect::Batch;
 use crate::error::StoreError;
 use crate::listing::{Order, Selection, Source, by, by_nullable};
 use crate::session::Session;
@@ -69,6 +70,8 @@ const ORDER: Order = Order {
         by("run_after", "r.run_after"),
         by_nullable("rendered_map_index", "p.map_label"),
         by_nullable("logical_date", "r.logical_date"),
+        by_nullable("data_interval_start", "r.data_interval_start"),
+        by_nullable("data_interval_end", "r.data_interval_end"),
         by_nullable("queued_when", "p.queued_at"),
         by_nullable("start_date", "p.start_date"),
         by_nullable("end_date", "p.end_date"),
@@ -76,6 +79,9 @@ const ORDER: Order = Order {
     ],
     tie: "r.run_key, p.task_index, p.map_index",
 };
+
+/// Of these tasks, each given as a version of its DAG and its id.
+const OF_TASKS: Batch = elements!("(r.version || ' ' || p.task_id) IN (SELECT element.value FROM ", "?", ")");
 
 /// How a mapped instance is called.
 const CALLED: &str = "COALESCE(p.map_label, CAST(p.map_index AS TEXT))";
@@ -88,6 +94,7 @@ pub async fn list(
     filter: &TaskInstanceFilter,
     page: &PageRequest,
 ) -> Result<Page<TaskInstance>, StoreError> {
+    let (alike, of_tasks) = (filter.alike.as_deref().map(listed).transpose()?, db.text(OF_TASKS));
     let by_name = filter.rendered_map_index_pattern.is_some() || filter.rendered_map_index_prefix_pattern.is_some();
     let tasks = in_scope(Selection::of(TASKS, tenant), scope)
         .and("p.task_id = ?", scope.task.as_ref().map(TaskId::as_str))
@@ -108,8 +115,14 @@ pub async fn list(
         .and_prefix(CALLED, filter.rendered_map_index_prefix_pattern.as_deref())
         .and_if(by_name, "p.map_index >= 0")
         .and("p.try_number IN (?)", filter.try_number.iter().copied())
-        .and(OF_VERSIONS, filter.version_number.iter().copied());
+        .and(OF_VERSIONS, filter.version_number.iter().copied())
+        .and(of_tasks, alike);
     within!(due(tasks, &filter.dates), &filter.dates, "p").page::<Columns, _>(db, SELECT, ORDER, page).await
+}
+
+/// These tasks as one parameter.
+fn listed(tasks: &[(DagVersionId, TaskId)]) -> Result<String, StoreError> {
+    column::rows(&tasks.iter().map(|(version, task)| format!("{version} {task}")).collect::<Vec<_>>())
 }
 
 /// One task instance.

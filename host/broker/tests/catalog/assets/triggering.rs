@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use flow_model::rest::assets::QueuedEventFilter;
+use flow_model::rest::assets::{AssetFilter, QueuedEventFilter};
+use flow_model::rest::dag_runs::DagRunFilter;
 use flow_model::rest::dags::DagPatch;
+use flow_model::rest::{PageRequest, Scope};
 use flow_model::run::{RunType, TriggeredBy};
 use flow_test_support::on_both;
 use serde_json::{Value, json};
@@ -43,11 +45,43 @@ on_both! {
         assert_eq!(names, ["orders", "orders", "rates"]);
         let events = house.events().await;
         assert!(events.iter().all(|event| event.created_dagruns[0].run_id == runs[0].dag_run_id), "{events:?}");
+        for (text, expected) in [("RATE", 1), ("prices", 0), ("%", 0)] {
+            let filter = DagRunFilter { consuming_asset_pattern: Some(text.to_owned()), ..DagRunFilter::default() };
+            let page = PageRequest::default();
+            let found = house.broker.runs(&house.ada.tenant, &Scope::default(), &filter, &page).await;
+            assert_eq!(found.expect("a list").total, expected, "{text}");
+        }
         // What that run has taken counts no more.
         house.run("p").await;
         assert_eq!(house.play().await, ["p"]);
         house.run("o").await;
         assert_eq!(house.play().await, ["o", "both"]);
+    }
+
+    async fn assets_are_found_by_what_is_asked_for(db: TestStore) {
+        let house = market(db).await;
+        let (none, some) = (AssetFilter::default, |text: &str| Some(text.to_owned()));
+        for (filter, expected) in [
+            (none(), vec!["orders", "prices", "rates"]),
+            (AssetFilter { name_pattern: some("R%C_|TE"), ..none() }, vec!["prices", "rates"]),
+            (AssetFilter { name_pattern: some("x|ord"), ..none() }, vec!["orders"]),
+            (AssetFilter { name_prefix_pattern: some("r"), ..none() }, vec!["rates"]),
+            (AssetFilter { name_prefix_pattern: some("R"), ..none() }, vec![]),
+            (AssetFilter { uri_pattern: some("RIC"), ..none() }, vec!["prices"]),
+            (AssetFilter { uri_prefix_pattern: some("pri|ord"), ..none() }, vec!["orders", "prices"]),
+            (AssetFilter { dag_ids: vec!["o".to_owned(), "r".to_owned()], ..none() }, vec!["orders", "rates"]),
+        ] {
+            let page = PageRequest { order_by: vec!["name".to_owned()], ..PageRequest::default() };
+            let found = house.broker.assets(&house.ada.tenant, &filter, &page).await.expect("a list");
+            let names: Vec<&str> = found.entries.iter().map(|asset| asset.name.as_str()).collect();
+            assert_eq!((names, found.total), (expected.clone(), expected.len() as u64), "{filter:?}");
+        }
+        house.broker.delete_dag(&house.ada, &dag("p")).await.expect("nothing of it runs");
+        let found = async |only_active| {
+            let filter = AssetFilter { only_active, name_pattern: some("prices"), ..none() };
+            house.broker.assets(&house.ada.tenant, &filter, &PageRequest::default()).await.expect("a list").total
+        };
+        assert_eq!((found(true).await, found(false).await), (1, 1), "`both` still waits for it");
     }
 
     async fn tasks_are_handed_the_events_that_their_run_was_made_for(db: TestStore) {

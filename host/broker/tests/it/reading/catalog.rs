@@ -5,11 +5,11 @@ use std::time::Duration;
 use flow_broker::{Actor, ServiceError};
 use flow_model::ids::DagId;
 use flow_model::rest::dag_versions::DagVersionFilter;
-use flow_model::rest::dags::{DagFilter, TagsMatch};
+use flow_model::rest::dags::{Dag, DagFilter, DagPatch, TagsMatch};
 use flow_model::rest::health::HealthStatus;
 use flow_model::rest::jobs::JobFilter;
 use flow_model::rest::tasks::TimeDelta;
-use flow_model::rest::{Names, PageRequest};
+use flow_model::rest::{Names, NewestRun, PageRequest};
 use flow_model::state::RunState;
 use flow_model::time::Millis;
 use flow_store::dag;
@@ -42,6 +42,16 @@ fn every_filter() -> DagFilter {
         last_dag_run_state: Some(RunState::Failed),
         bundle_name: Some("x".to_owned()),
         bundle_version: Some("1".to_owned()),
+        newest_run: NewestRun {
+            dag_run_start_date_gte: Some(Millis(0)),
+            dag_run_start_date_gt: Some(Millis(0)),
+            dag_run_start_date_lte: Some(Millis(9)),
+            dag_run_start_date_lt: Some(Millis(9)),
+            dag_run_end_date_gte: Some(Millis(0)),
+            dag_run_end_date_gt: Some(Millis(0)),
+            dag_run_end_date_lte: Some(Millis(9)),
+            dag_run_end_date_lt: Some(Millis(9)),
+        },
     }
 }
 
@@ -150,6 +160,35 @@ on_both! {
         assert!(is_not_found(&stage.local.dag_version(&stage.tenant, &dag, 2).await));
         let everyones = stage.local.dag_versions(&stage.tenant, None, &DagVersionFilter::default(), &all()).await;
         assert_eq!(everyones.expect("a page").total, 1);
+    }
+
+    async fn a_paused_dag_shows_what_would_come_next(db: TestStore) {
+        let stage = Stage::open(db).await;
+        let dag = stage.know(spec(json!({
+            "dag_id": "daily", "schedule": {"cron_data_interval": {"expression": "@daily"}},
+            "tasks": [{"task_id": "a", "function": "f"}],
+        }))).await;
+        let pause = async |is_paused| {
+            stage.local.patch_dag(&stage.admin(), &dag, DagPatch { is_paused }).await.expect("it can be changed")
+        };
+        let next = |dag: &Dag| {
+            (dag.next_dagrun_run_after, dag.next_dagrun_logical_date, dag.next_dagrun_data_interval_end)
+        };
+        let going = next(&stage.local.dag(&stage.tenant, &dag).await.expect("the DAG"));
+        assert_eq!(next(&pause(true).await), going);
+        let listed = stage.local.dags(&stage.admin(), &DagFilter::default(), &all()).await.expect("a page").entries;
+        assert_eq!(next(&listed[0]), going);
+        assert!(listed[0].timing.is_backfillable && listed[0].timing.allowed_run_types.is_none());
+        stage.pass(Duration::from_hours(72)).await;
+        let later = stage.local.dag_details(&stage.admin(), &dag).await.expect("the DAG");
+        assert!(later.dag.next_dagrun_run_after > going.0, "it moves on with the time");
+        assert_eq!(later.active_runs_count, 0, "and yet nothing runs");
+        let run = stage.trigger(&dag).await;
+        pause(false).await;
+        stage.pass(Duration::ZERO).await;
+        assert_eq!(stage.run_state(&dag, &run).await, RunState::Running);
+        let running = stage.local.dag_details(&stage.admin(), &dag).await.expect("the DAG").active_runs_count;
+        assert!(running >= 1, "{running}");
     }
 
     async fn tasks_know_their_neighbours(db: TestStore) {

@@ -40,6 +40,10 @@ fn around(at: Millis) -> Dates {
         end_date_gt: before,
         end_date_lte: Some(at),
         end_date_lt: after,
+        updated_at_gte: Some(at),
+        updated_at_gt: before,
+        updated_at_lte: Some(at),
+        updated_at_lt: after,
         duration_gte: Some(0),
         duration_gt: Some(-1),
         duration_lte: Some(0),
@@ -56,7 +60,8 @@ on_both! {
         stage.trigger_with(&etl, dated).await;
         stage.play_all(|_| returns("1")).await;
         stage.clock.advance(Duration::from_mins(1));
-        stage.trigger_with(&etl, named("second")).await;
+        let conf = Some(json(r#"{"Region": "eu_west"}"#));
+        stage.trigger_with(&etl, TriggerDagRun { conf, ..named("second") }).await;
         stage.clock.advance(Duration::from_mins(1));
         stage.trigger_with(&other, named("third")).await;
 
@@ -82,6 +87,9 @@ on_both! {
             ("third", DagRunFilter { run_id_prefix_pattern: some("th"), ..none() }),
             ("third", DagRunFilter { dag_id_prefix_pattern: some("x|other"), ..none() }),
             ("", DagRunFilter { triggering_user_name_prefix_pattern: some("Ada"), ..none() }),
+            ("second", DagRunFilter { conf_contains: some("region\": \"EU_"), ..none() }),
+            ("", DagRunFilter { conf_contains: some("e%w"), ..none() }),
+            ("", DagRunFilter { consuming_asset_pattern: some("p"), ..none() }),
             ("", DagRunFilter { partition_key_pattern: some("p"), ..none() }),
             ("", DagRunFilter { partition_key_prefix_pattern: some("p"), ..none() }),
             ("", DagRunFilter { bundle_version: some("2"), ..none() }),
@@ -107,10 +115,10 @@ on_both! {
         let page = stage.local.runs(&stage.tenant, &scope, &filter, &by(&["-start_date"])).await.expect("a page");
         assert_eq!(names(&page, |run| &run.dag_run_id), ["z", "y", "x"]);
         let orders = ["dag_run_id", "run_id", "dag_id", "state", "run_type", "run_after", "queued_at", "logical_date"];
-        for order in orders.into_iter().chain(["end_date", "-duration", "triggering_user_name"]) {
+        for order in orders.into_iter().chain(["end_date", "-duration", "triggering_user_name", "updated_at", "conf"]) {
             stage.local.runs(&stage.tenant, &scope, &filter, &by(&[order])).await.expect(order);
         }
-        let refused = stage.local.runs(&stage.tenant, &scope, &filter, &by(&["conf"])).await;
+        let refused = stage.local.runs(&stage.tenant, &scope, &filter, &by(&["note"])).await;
         assert!(matches!(refused, Err(ServiceError::Invalid { .. })), "{refused:?}");
     }
 

@@ -42,6 +42,10 @@ fn ever() -> Dates {
         end_date_lt: last,
         duration_gte: Some(0),
         duration_lt: Some(1_000),
+        updated_at_gte: first,
+        updated_at_gt: first,
+        updated_at_lte: last,
+        updated_at_lt: last,
         ..Dates::default()
     }
 }
@@ -50,11 +54,14 @@ on_both! {
     async fn task_instances_are_found_by_what_is_asked_for(db: TestStore) {
         let stage = Stage::open(db).await;
         let tasks = json!([
-            {"task_id": "z", "function": "f"},
-            {"task_id": "b", "function": "f", "depends_on": ["z"]},
+            {"task_id": "z", "function": "read", "pool": "db"},
+            {"task_id": "b", "function": "f", "depends_on": ["z"], "group": "inner"},
             {"task_id": "c", "function": "f", "depends_on": ["b"]},
         ]);
-        let dag = stage.know(spec(json!({"dag_id": "etl", "tasks": tasks}))).await;
+        let pool = serde_json::from_value(json!({"name": "db", "slots": 1})).expect("a pool");
+        stage.local.create_pool(&stage.admin(), pool).await.expect("it can be made");
+        let groups = json!([{"group_id": "outer"}, {"group_id": "inner", "parent": "outer"}]);
+        let dag = stage.know(spec(json!({"dag_id": "etl", "tasks": tasks, "groups": groups}))).await;
         let run = stage.trigger(&dag).await;
         let work = stage.claim_one().await;
         stage.play(&work, returns("1")).await;
@@ -92,6 +99,14 @@ on_both! {
             ..none()
         };
         assert_eq!(found(&every, wide).await, ["z"]);
+        let like = |traits: serde_json::Value| TaskInstanceFilter {
+            traits: serde_json::from_value(traits).expect("conditions"),
+            ..none()
+        };
+        assert_eq!(found(&of_run, like(json!({"pool": ["db"], "operator": ["read"]}))).await, ["z"]);
+        assert_eq!(found(&every, like(json!({"pool_name_prefix_pattern": "default"}))).await, ["b", "c", "a"]);
+        assert_eq!(found(&every, like(json!({"task_group_id": "outer"}))).await, ["b"]);
+        assert_eq!(found(&of_run, like(json!({"executor": ["celery"]}))).await, [""; 0]);
         let labelled = TaskInstanceFilter {
             rendered_map_index_pattern: Some("x".to_owned()),
             rendered_map_index_prefix_pattern: Some("x".to_owned()),
@@ -99,7 +114,7 @@ on_both! {
         };
         assert_eq!(found(&every, labelled).await, [""; 0]);
         let orders = ["id", "dag_id", "run_id", "dag_run_id", "map_index", "try_number", "run_after", "logical_date"];
-        for order in orders.into_iter().chain(["queued_when", "start_date", "end_date", "-duration", "state"]) {
+        for order in orders.into_iter().chain(["queued_when", "start_date", "end_date", "-duration", "state", "data_interval_end"]) {
             stage.local.task_instances(&stage.tenant, &every, &none(), &by(&[order])).await.expect(order);
         }
         let page = stage.local.task_instances(&stage.tenant, &of_run, &none(), &by(&["-task_id"])).await.expect("a page");
