@@ -31,6 +31,7 @@ mod aftermath;
 mod held;
 mod items;
 mod load;
+mod previous;
 mod questions;
 mod record;
 mod write;
@@ -38,6 +39,7 @@ mod write;
 use aftermath::Aftermath;
 pub(crate) use held::{Held, Holding};
 use load::RunHost;
+pub(crate) use previous::Previous;
 use questions::Questions;
 pub(crate) use write::Written;
 
