@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 
 use crate::database::{Database, on_both_databases};
 
-on_both_databases!(instances_are_found_by_index_and_by_name, a_list_shrinks_grows_and_is_empty_when_it_is_made_again);
+on_both_databases!(
+    instances_are_found_by_index_and_by_name,
+    a_list_shrinks_grows_and_is_empty_when_it_is_made_again,
+    many_instances_are_expanded_run_and_joined,
+);
 
 /// The path of something of a run of `mapping`.
 fn path(run: &str, rest: &str) -> String {
@@ -88,4 +92,21 @@ async fn again(tenant: &Client, run: &str, count: u64) {
     let clear = format!("/api/v2/dags/mapping/dagRuns/{run}/clear");
     tenant.post(clear, &json!({ "dry_run": false })).await.expect(200);
     assert_eq!(tenant.wait("mapping", run).await, "success", "a list of {count}");
+}
+
+/// As many instances as a test has time for. Ten times as many take ten times as long.
+const MANY: u64 = 1_000;
+
+async fn many_instances_are_expanded_run_and_joined(database: Database) {
+    let stage = database.stage(&[]);
+    let tenant = stage.host.tenant("acme").await;
+    tenant.upload("bench", component("bench")).await.expect(201);
+    let run = tenant.trigger("mapped", json!({ "count": MANY })).await;
+    assert_eq!(tenant.wait("mapped", &run).await, "success");
+    assert_eq!(tenant.result("mapped", &run, "sum").await, MANY * (MANY + 1) / 2);
+    let instances = format!("/api/v2/dags/mapped/dagRuns/{run}/taskInstances/pass/listMapped?limit=1");
+    for (state, count) in [("success", MANY), ("failed", 0)] {
+        let list = tenant.get(format!("{instances}&state={state}")).await.expect(200);
+        assert_eq!(list["total_entries"], count, "{state}");
+    }
 }
