@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod assets;
+mod backfills;
 mod by_hand;
 mod cli;
 mod conditions;
