@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::database::{Database, on_both_databases};
 
-on_both_databases!(callbacks_tell_how_it_went, a_wrong_conf_begins_nothing);
+on_both_databases!(callbacks_tell_how_it_went, a_missed_deadline_is_told, a_wrong_conf_begins_nothing);
 
 /// How `work` is told to end, how its run then ends, and after what callbacks run. The run's deadline is missed always.
 const WAYS: [(&str, &str, &[&str]); 4] = [
@@ -42,6 +42,42 @@ async fn callbacks_tell_how_it_went(database: Database) {
         let variable = tenant.get(format!("/api/v2/variables/callbacks_{channel}")).await.expect(200);
         assert_eq!(variable["value"], heard, "{channel}");
     }
+}
+
+async fn a_missed_deadline_is_told(database: Database) {
+    let stage = database.stage(&[]);
+    let tenant = stage.host.tenant("acme").await;
+    tenant.upload("deadlines", component("deadlines")).await.expect(201);
+    let mut begun = Vec::new();
+    for (day, conf) in [(1, json!({})), (2, json!({})), (3, json!({ "millis": 1_500 }))] {
+        let run = tenant.trigger_for(&format!("2020-01-{day:02}T00:00:00Z"), "deadlines", conf).await;
+        assert_eq!(tenant.wait("deadlines", &run).await, "success", "what is late goes on");
+        begun.push(run);
+    }
+    let path = format!("/api/v2/dags/deadlines/dagRuns/{}/deadlines?order_by=name", begun[2]);
+    loop {
+        let list = tenant.get(&path).await.expect(200);
+        let all = list["deadlines"].as_array().expect("a list").iter();
+        let missed: Vec<Value> = all.filter(|one| one["missed"] == true).cloned().collect();
+        if texts(&missed, "name") == ["by_average", "by_date", "of_group", "of_run", "of_task"] {
+            let whose = missed.iter().map(|one| (one["group_id"].as_str(), one["task_id"].as_str()));
+            let expected = [(None, None), (None, None), (Some("slow"), None), (None, None), (None, Some("slow.work"))];
+            assert_eq!(whose.collect::<Vec<_>>(), expected);
+            break;
+        }
+    }
+    for (deadline, who) in [
+        ("by_date", "the run"),
+        ("by_average", "the run"),
+        ("of_run", "the run"),
+        ("of_group", "slow"),
+        ("of_task", "slow.work"),
+    ] {
+        let path = format!("/api/v2/variables/missed_{deadline}");
+        while tenant.get(&path).await.status != 200 {}
+        assert_eq!(tenant.get(path).await.expect(200)["value"], who, "{deadline}");
+    }
+    tenant.get("/api/v2/variables/missed_kept").await.expect(404);
 }
 
 async fn a_wrong_conf_begins_nothing(database: Database) {

@@ -13,13 +13,6 @@ on_both_databases!(
     a_host_killed_while_tasks_wait_goes_on
 );
 
-/// Begins the run of a DAG for a date.
-async fn dated(tenant: &Client, dag: &str, date: &str) -> String {
-    let body = json!({ "logical_date": date });
-    let run = tenant.post(format!("/api/v2/dags/{dag}/dagRuns"), &body).await.expect(200);
-    run["dag_run_id"].as_str().expect("a run id").to_owned()
-}
-
 fn instance(dag: &str, run: &str, task: &str) -> String {
     format!("/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}")
 }
@@ -42,8 +35,8 @@ async fn a_run_waits_and_goes_on(database: Database) {
     let stage = database.stage(&["--workers", "1"]);
     let tenant = stage.host.tenant("acme").await;
     tenant.upload("waiting", component("waiting")).await.expect(201);
-    let run = dated(&tenant, "waiting", "2026-02-01T00:00:00Z").await;
-    let follower = dated(&tenant, "follower", "2026-02-01T00:00:00Z").await;
+    let run = tenant.trigger_for("2026-02-01T00:00:00Z", "waiting", json!({})).await;
+    let follower = tenant.trigger_for("2026-02-01T00:00:00Z", "follower", json!({})).await;
     comes_to(&tenant, &instance("waiting", &run, "release"), &["awaiting_input"]).await;
     assert_eq!(tenant.wait("follower", &follower).await, "success", "the one slot is free for others");
 

@@ -65,6 +65,11 @@ impl Client {
         self.send(self.request(Method::PATCH, &path).json(body)).await
     }
 
+    /// `PUT path`
+    pub async fn put(&self, path: impl Display) -> Answer {
+        self.send(self.request(Method::PUT, &path)).await
+    }
+
     /// `DELETE path`
     pub async fn delete(&self, path: impl Display) -> Answer {
         self.send(self.request(Method::DELETE, &path)).await
@@ -78,7 +83,15 @@ impl Client {
 
     /// Triggers a run and returns its id.
     pub async fn trigger(&self, dag: &str, conf: Value) -> String {
-        let body = json!({"logical_date": null, "conf": conf});
+        self.begin(dag, json!({ "logical_date": null, "conf": conf })).await
+    }
+
+    /// Triggers a run that stands for this date and returns its id.
+    pub async fn trigger_for(&self, date: &str, dag: &str, conf: Value) -> String {
+        self.begin(dag, json!({ "logical_date": date, "conf": conf })).await
+    }
+
+    async fn begin(&self, dag: &str, body: Value) -> String {
         let run = self.post(format_args!("/api/v2/dags/{dag}/dagRuns"), &body).await.expect(200);
         run["dag_run_id"].as_str().expect("a run id").to_owned()
     }
@@ -91,6 +104,28 @@ impl Client {
         let lines = answer.body.as_str().map_or_else(|| answer.body.to_string(), str::to_owned);
         let last: Value = serde_json::from_str(lines.lines().last().expect("a line")).expect("a line is JSON");
         last["state"].as_str().expect("a state").to_owned()
+    }
+
+    /// The states of a run's task instances in the order of their tasks' ids, such as `after=success first=failed`.
+    pub async fn states(&self, dag: &str, run: &str) -> String {
+        let path = format!("/api/v2/dags/{dag}/dagRuns/{run}/taskInstances?order_by=task_id&limit=1000");
+        let list = self.get(path).await.expect(200);
+        let tasks = list["task_instances"].as_array().expect("a list").iter();
+        let states = tasks.map(|task| {
+            let id = task["task_id"].as_str().expect("an id");
+            format!("{id}={}", task["state"].as_str().unwrap_or("none"))
+        });
+        states.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Looks until task instances of a run have these states, such as `after=success first=failed`.
+    pub async fn reaches(&self, dag: &str, run: &str, states: &str) {
+        loop {
+            let now = self.states(dag, run).await;
+            if states.split(' ').all(|state| now.split(' ').any(|one| one == state)) {
+                return;
+            }
+        }
     }
 
     /// What a task returned.

@@ -12,6 +12,23 @@ pub fn component(name: &str) -> Vec<u8> {
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
+/// A further version of a component: one in which a text is another one of the same length.
+pub fn reworded(component: &[u8], before: &str, after: &str) -> Vec<u8> {
+    assert_eq!(before.len(), after.len(), "nothing moves");
+    let mut changed = component.to_vec();
+    let places: Vec<usize> = component
+        .windows(before.len())
+        .enumerate()
+        .filter(|(_, text)| *text == before.as_bytes())
+        .map(|(at, _)| at)
+        .collect();
+    assert!(!places.is_empty(), "the component says {before:?}");
+    for at in places {
+        changed[at..at + after.len()].copy_from_slice(after.as_bytes());
+    }
+    changed
+}
+
 fn build() -> PathBuf {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent").join("guest-examples");
     let target = examples.join("target");

@@ -11,6 +11,6 @@ mod host;
 mod worker;
 
 pub use client::{Answer, Client};
-pub use components::component;
+pub use components::{component, reworded};
 pub use host::{Host, Options, binary};
 pub use worker::RemoteWorker;

@@ -1,7 +1,8 @@
 //! Tasks that belong together: a group with a setup and a teardown, one that is tried again as a whole, and one that
 //! runs for each region.
 //!
-//! `{"fail": "query"}` makes the work between setup and teardown fail: the teardown runs nevertheless.
+//! `{"fail": "query"}` makes the work between setup and teardown fail, `{"fail": "hang"}` makes it take for ever, until
+//! somebody ends the run: the teardown runs nevertheless.
 
 use flow_sdk::prelude::*;
 
@@ -15,6 +16,9 @@ fn create() -> String {
 fn query(database: String, fail: Option<String>) -> Result<Vec<u32>> {
     match fail.as_deref() {
         Some("query") => Err(Error::fail(format_args!("{database} does not answer"))),
+        Some("hang") => loop {
+            std::thread::sleep(Duration::from_millis(50));
+        },
         _ => Ok(vec![1, 2, 3]),
     }
 }

@@ -7,6 +7,8 @@
 //! | `export` | one in a run, and two slots of the pool |
 //! | `index` | one in all runs together, and only after its own success in the run before |
 //! | all of them | four in a run, two runs |
+//!
+//! In `limits_order` three tasks wait for slots of `crm` at once; their weights say who goes first.
 
 use flow_sdk::prelude::*;
 
@@ -39,4 +41,16 @@ fn limits() {
         call(customer, conf("hold_ms")).id(format!("call_{customer}")).priority_weight(10 * customer);
     }
     index(export(each(1..=3), conf("hold_ms")), conf("hold_ms"));
+}
+
+/// Each of them weighs 1 by itself. What is added is up to its rule.
+#[dag(description = "Weights that add up in three ways", tags("example"))]
+fn limits_order() {
+    let start = (empty("start"), empty("beside"));
+    call(1, None).id("alone").weight_rule(WeightRule::Absolute).depends_on(start);
+    call(2, None).id("after_two").weight_rule(WeightRule::Upstream).depends_on(start);
+    let first = call(3, None).id("before_three").weight_rule(WeightRule::Downstream).depends_on(start);
+    for n in 1..=3 {
+        empty(format!("last_{n}")).depends_on(first);
+    }
 }

@@ -1,4 +1,5 @@
-//! Tasks that run once for each element of a list, such as that of `{"count": 4}`.
+//! Tasks that run once for each element of a list, such as that of `{"count": 4}`; without it the variable `count` says
+//! how long the list is, so that it is another one when the run is cleared and goes on.
 //!
 //! ```text
 //! numbers ── double (×4) ── total
@@ -10,9 +11,13 @@ use flow_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// The list is known only when this task has returned it. With a count of 0 whatever is mapped over it is skipped.
-#[task]
-fn numbers(count: Option<u64>) -> Vec<u64> {
-    (1..=count.unwrap_or(4)).collect()
+#[task(uses(variables("count")))]
+fn numbers(count: Option<u64>) -> Result<Vec<u64>> {
+    let count = match count {
+        Some(count) => count,
+        None => variables::get_or("count", "4")?.parse()?,
+    };
+    Ok((1..=count).collect())
 }
 
 /// Each instance gets one number, and is called by it in lists.

@@ -32,6 +32,7 @@ mod begin;
 mod held;
 mod items;
 mod load;
+mod previous;
 mod questions;
 mod record;
 mod write;
@@ -39,6 +40,7 @@ mod write;
 use aftermath::Aftermath;
 pub(crate) use held::{Held, Holding};
 use load::RunHost;
+pub(crate) use previous::Previous;
 use questions::Questions;
 pub(crate) use write::Written;
 

@@ -109,8 +109,9 @@ impl<'g> Progress<'g> {
         Ok(())
     }
 
-    /// Has a task looked at again, as when the run before has gone on.
+    /// Has tasks looked at again, as when the run before has gone on. Whether any waits in vain is found anew.
     pub fn reconsider(&mut self, tasks: impl IntoIterator<Item = TaskIndex>) {
+        self.run.tally.is_stuck = false;
         self.doubts.extend(tasks.into_iter().map(Doubt::Task));
     }
 

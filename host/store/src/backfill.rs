@@ -156,11 +156,12 @@ pub async fn active_of_dag(db: &mut Session, tenant: &TenantId, dag: &DagId) -> 
 }
 
 const OPEN: &str = "SELECT b.tenant, b.id FROM backfill AS b JOIN dag AS d ON d.tenant = b.tenant AND d.dag_id = b.dag_id \
-     WHERE b.completed_at IS NULL AND NOT b.is_paused AND NOT d.is_paused AND NOT d.is_stale AND NOT EXISTS (SELECT 1 \
-     FROM backfill AS o WHERE o.tenant = b.tenant AND COALESCE(o.chain, o.id) = b.chain AND o.stage < b.stage \
+     WHERE b.completed_at IS NULL AND (NOT (b.is_paused OR d.is_paused OR d.is_stale) OR EXISTS (SELECT 1 \
+     FROM backfill_run AS s WHERE s.tenant = b.tenant AND s.backfill = b.id AND s.state = 'active')) AND NOT EXISTS \
+     (SELECT 1 FROM backfill AS o WHERE o.tenant = b.tenant AND COALESCE(o.chain, o.id) = b.chain AND o.stage < b.stage \
      AND o.completed_at IS NULL) ORDER BY b.id";
 
-/// Every backfill of all tenants that can make runs.
+/// Every backfill of all tenants that can make runs, or has made some that had not ended when it was last looked at.
 pub async fn open(db: &mut Session) -> Result<Vec<(TenantId, i64)>, StoreError> {
     let found: Vec<(String, i64)> = on!(db, c => sqlx::query_as(OPEN).fetch_all(&mut *c).await)?;
     found.into_iter().map(|(tenant, id)| Ok((column::text("backfill.tenant", &tenant)?, id))).collect()

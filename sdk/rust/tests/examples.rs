@@ -12,10 +12,15 @@ examples! {
     assets: "../../../guest-examples/assets/src/lib.rs";
     branching: "../../../guest-examples/branching/src/lib.rs";
     callbacks: "../../../guest-examples/callbacks/src/lib.rs";
+    deadlines: "../../../guest-examples/deadlines/src/lib.rs";
     groups: "../../../guest-examples/groups/src/lib.rs";
     limits: "../../../guest-examples/limits/src/lib.rs";
     mapping: "../../../guest-examples/mapping/src/lib.rs";
+    past: "../../../guest-examples/past/src/lib.rs";
     retries: "../../../guest-examples/retries/src/lib.rs";
+    rules: "../../../guest-examples/rules/src/lib.rs";
+    states: "../../../guest-examples/states/src/lib.rs";
+    stops: "../../../guest-examples/stops/src/lib.rs";
     timetable: "../../../guest-examples/timetable/src/lib.rs";
     waiting: "../../../guest-examples/waiting/src/lib.rs";
 }

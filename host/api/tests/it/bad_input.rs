@@ -136,6 +136,69 @@ async fn uploads_that_are_no_components() {
 }
 
 #[tokio::test]
+async fn modules_whose_mappings_are_wrong() {
+    let host = Host::start().await;
+    let admin = host.tenant("acme").await;
+    let _worker = Worker::start(host.broker.clone());
+    let dag = |groups: Value, more: Value| {
+        let mut tasks = vec![json!({ "task_id": "list", "function": "f" })];
+        tasks.extend(more.as_array().expect("a list").clone());
+        upload(&admin, component(&json!([{ "dag_id": "d", "groups": groups, "tasks": tasks }])))
+    };
+    let group = |id: &str, over: Value| json!({ "group_id": id, "expand": [{ "name": "x", "over": over }] });
+    let list = || json!({ "output": "list" });
+    let inner = |over: Value| {
+        let mut inner = group("outer.inner", over);
+        inner["parent"] = "outer".into();
+        inner
+    };
+    let task = |more: Value| {
+        let mut task = json!({ "task_id": "t", "function": "f" });
+        task.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        json!([task])
+    };
+    let over = |source: Value| task(json!({ "arguments": [{ "expand": source }] }));
+    let inside = |more: Value| {
+        let mut tasks = task(more);
+        tasks[0]["group"] = "outer".into();
+        dag(json!([group("outer", list())]), tasks)
+    };
+    let cases = vec![
+        ("a mapped group in a mapped group", dag(json!([group("outer", list()), inner(list())]), json!([]))),
+        ("a mapped task in a mapped group", inside(json!({ "arguments": [{ "expand": { "literal": [1, 2] } }] }))),
+        ("expand_kwargs in a mapped group", inside(json!({ "expand_kwargs": { "literal": [{ "a": 1 }] } }))),
+        (
+            "a group that is mapped over a task of its own",
+            dag(json!([group("g", json!({ "output": "t" }))]), task(json!({ "group": "g" }))),
+        ),
+        ("a rule that does not wait in a mapped group", inside(json!({ "trigger_rule": "always" }))),
+        ("a task that is mapped over itself", dag(json!([]), over(json!({ "output": "t" })))),
+        ("a task that is mapped over nobody", dag(json!([]), over(json!({ "output": "nobody" })))),
+        ("a number to map over", dag(json!([]), over(json!({ "literal": 7 })))),
+        ("100,001 elements", dag(json!([]), over(json!({ "literal": vec![0; 100_001] })))),
+        (
+            "both ways of mapping",
+            dag(
+                json!([]),
+                task(json!({
+            "arguments": [{ "expand": { "literal": [1] } }], "expand_kwargs": { "literal": [{ "a": 1 }] } })),
+            ),
+        ),
+        (
+            "a label of what is not there",
+            dag(
+                json!([]),
+                task(json!({
+            "map_index_template": "{fil}", "parameters": ["file"], "arguments": [{ "expand": { "literal": ["a"] } }] })),
+            ),
+        ),
+    ];
+    keep("mappings", &table(&host, cases).await);
+    let list = host.ask(ask("GET", "/api/v2/dags").token(&admin)).await.expect(200).json();
+    assert_eq!(list["total_entries"], 0, "something stayed behind");
+}
+
+#[tokio::test]
 async fn modules_whose_dags_are_wrong() {
     let host = Host::start().await;
     let admin = host.tenant("acme").await;

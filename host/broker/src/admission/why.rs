@@ -3,7 +3,7 @@
 use flow_model::admission::obstacles;
 use flow_model::ids::{DagId, RunId, TaskId, TenantId};
 use flow_model::rest::task_instances::TaskDependency;
-use flow_model::state::{Phase, TaskInstanceState};
+use flow_model::state::{Phase, RunState, TaskInstanceState};
 use flow_store::lane::{self, LaneKey};
 use flow_store::task_instance::{self, TaskKey};
 use flow_store::{Session, StoreError};
@@ -12,6 +12,7 @@ use super::ledger::Ledger;
 use crate::dag_runs::known_run;
 use crate::error::ServiceError;
 use crate::local::LocalBroker;
+use crate::plan::Previous;
 use crate::versions::Version;
 
 impl LocalBroker {
@@ -27,7 +28,16 @@ impl LocalBroker {
         let row = known_run(&mut db, tenant, run.0, run.1).await?;
         let version = self.inner.engine.versions.get(&mut db, tenant, row.version).await?;
         Ok(match instance.last_try.state {
-            None | Some(TaskInstanceState::None) => upstream(&mut db, &version, key).await?,
+            None | Some(TaskInstanceState::None) => {
+                let mut found: Vec<TaskDependency> = not_running(row.state).into_iter().collect();
+                found.extend(upstream(&mut db, &version, key).await?);
+                let previous = Previous::of(&mut db, &self.inner.engine, &row, &version.graph).await?;
+                found.extend(match previous.filter(|_| version.graph.waits_for_past(key.task)) {
+                    Some(previous) => past(&mut db, &version, key, &previous).await?,
+                    None => None,
+                });
+                found
+            }
             Some(TaskInstanceState::Scheduled) => limits(&mut db, tenant, key).await?,
             Some(
                 TaskInstanceState::Queued
@@ -47,8 +57,35 @@ impl LocalBroker {
     }
 }
 
+/// That its run has to go on first.
+fn not_running(run: RunState) -> Option<TaskDependency> {
+    let reason = match run {
+        RunState::Queued => "its run is queued; it begins once its DAG is not paused and has room for it",
+        RunState::Success | RunState::Failed => "its run has ended; clear it to let it go on",
+        RunState::Running => return None,
+    };
+    Some(TaskDependency { name: "Dagrun Running".to_owned(), reason: reason.to_owned() })
+}
+
+/// What it waits for in the run before.
+async fn past(
+    db: &mut Session,
+    version: &Version,
+    key: TaskKey,
+    previous: &Previous,
+) -> Result<Option<TaskDependency>, StoreError> {
+    let rows = previous.unmet(db, &version.graph, key.task).await?;
+    let mut waited_for: Vec<&str> =
+        rows.iter().map(|row| previous.version.graph.task(row.key.task).task_id.as_str()).collect();
+    waited_for.sort_unstable();
+    waited_for.dedup();
+    let (run, tasks) = (&previous.run.run_id, waited_for.join(", "));
+    let reason = format!("it waits for tasks of the run before, \"{run}\", to succeed or to be skipped: {tasks}");
+    Ok((!waited_for.is_empty()).then(|| TaskDependency { name: "Previous Dagrun State".to_owned(), reason }))
+}
+
 /// The tasks before it that have not ended.
-async fn upstream(db: &mut Session, version: &Version, key: TaskKey) -> Result<Vec<TaskDependency>, StoreError> {
+async fn upstream(db: &mut Session, version: &Version, key: TaskKey) -> Result<Option<TaskDependency>, StoreError> {
     let graph = &version.graph;
     let before: Vec<_> = graph.upstream(key.task).iter().map(|&task| (key.run, task)).collect();
     let mut waited_for: Vec<String> = task_instance::of_tasks(db, &before)
@@ -59,11 +96,8 @@ async fn upstream(db: &mut Session, version: &Version, key: TaskKey) -> Result<V
         .collect();
     waited_for.sort();
     waited_for.dedup();
-    if waited_for.is_empty() {
-        return Ok(Vec::new());
-    }
     let reason = format!("it waits for upstream tasks that have not ended: {}", waited_for.join(", "));
-    Ok(vec![TaskDependency { name: "Trigger Rule".to_owned(), reason }])
+    Ok((!waited_for.is_empty()).then(|| TaskDependency { name: "Trigger Rule".to_owned(), reason }))
 }
 
 /// The limits that leave no room for it.

@@ -54,14 +54,18 @@ impl LocalBroker {
     async fn advance_backfill(&self, tenant: &TenantId, id: i64, now: Millis) -> Result<bool, ServiceError> {
         let engine = &self.inner.engine;
         let mut tx = self.inner.store.begin("advance backfill").await?;
-        let Some(row) = backfill::lock(&mut tx, tenant, id).await?.filter(can_go_on) else { return Ok(false) };
-        let Some(dag) = dag::find(&mut tx, tenant, &row.dag_id).await?.filter(|dag| !dag.is_paused) else {
-            return Ok(false);
-        };
+        let is_open = |row: &BackfillRow| row.completed_at.is_none();
+        let Some(row) = backfill::lock(&mut tx, tenant, id).await?.filter(is_open) else { return Ok(false) };
+        let Some(dag) = dag::find(&mut tx, tenant, &row.dag_id).await? else { return Ok(false) };
+        // Whoever is paused makes no runs, but those that it has made go on, and may have been the last.
+        let is_at_rest = row.is_paused || dag.is_paused || dag.is_stale;
         let version = engine.versions.get(&mut tx, tenant, dag.version).await?;
         let mut step = Step { engine, version, row, now, changed: Vec::new(), written: Written::default() };
         let active = step.settle(&mut tx).await?;
-        let wanted = step.row.max_active_runs.saturating_sub(active).min(ROUND).min(room(&mut tx, tenant).await?);
+        let wanted = match is_at_rest {
+            true => 0,
+            false => step.row.max_active_runs.saturating_sub(active).min(ROUND).min(room(&mut tx, tenant).await?),
+        };
         let waiting = backfill::waiting_slots(&mut tx, tenant, id, wanted.max(1)).await?;
         let is_over = active == 0 && waiting.is_empty();
         let mut left_out = false;
@@ -80,10 +84,6 @@ async fn room(db: &mut Session, tenant: &TenantId) -> Result<u32, StoreError> {
     let allowed = tenant::get(db, tenant).await?.map_or_else(Quota::default, |tenant| tenant.quota).active_runs;
     let left = rule::room(allowed, run::active(db, tenant, allowed).await?);
     Ok(u32::try_from(left).unwrap_or(u32::MAX))
-}
-
-fn can_go_on(row: &BackfillRow) -> bool {
-    row.completed_at.is_none() && !row.is_paused
 }
 
 /// What one transaction does for a backfill.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use flow_model::dag::Native;
-use flow_model::graph::Graph;
 use flow_model::run::RunType;
 use flow_model::time::Millis;
 use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError};
 
+use super::Previous;
 use crate::engine::Engine;
 use crate::schedules;
 use crate::versions::Version;
@@ -18,7 +18,7 @@ pub(crate) struct Held {
     pub(crate) row: RunRow,
     pub(crate) version: Arc<Version>,
     /// The run before, if something of this one may have to wait for it.
-    pub(crate) previous: Option<(RunRow, Arc<Version>)>,
+    pub(crate) previous: Option<Previous>,
     /// Whether it is the latest of its schedule, or was asked for.
     pub(crate) is_latest: bool,
     /// Whether the tenant's default pool is counted.
@@ -47,26 +47,11 @@ impl Holding {
 impl Held {
     async fn load(db: &mut Session, engine: &Engine, row: RunRow) -> Result<Self, StoreError> {
         let version = engine.versions.get(db, &row.tenant, row.version).await?;
-        let previous = previous(db, engine, &row, &version.graph).await?;
+        let previous = Previous::of(db, engine, &row, &version.graph).await?;
         let is_latest = is_latest(db, (&row, &version), engine.now()).await?;
         let counted = engine.limits.counts(db, &row.tenant, engine.now()).await?;
         Ok(Self { row, version, previous, is_latest, counted })
     }
-}
-
-/// The run that a task with `depends_on_past` looks at: of a DAG that catches up the one that its schedule made before,
-/// otherwise whichever came before (Airflow's `PrevDagrunDep`).
-async fn previous(
-    db: &mut Session,
-    engine: &Engine,
-    row: &RunRow,
-    graph: &Graph,
-) -> Result<Option<(RunRow, Arc<Version>)>, StoreError> {
-    let (true, Some(date)) = (graph.has_past(), row.logical_date) else { return Ok(None) };
-    let of = (&row.tenant, &row.dag_id);
-    let Some(previous) = run::previous(db, of, date, graph.spec().catchup).await? else { return Ok(None) };
-    let version = engine.versions.get(db, &previous.tenant, previous.version).await?;
-    Ok(Some((previous, version)))
 }
 
 /// Whether no later scheduled run of the DAG is due yet (Airflow's `LatestOnlyOperator`). What a module's timetable would say is

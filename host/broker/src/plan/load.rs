@@ -6,7 +6,6 @@ use flow_model::admission::limits_of;
 use flow_model::advance::{Host, Past, Settled, Wanted};
 use flow_model::graph::TaskIndex;
 use flow_model::ids::{AttemptId, RunKey};
-use flow_model::state::Terminal;
 use flow_model::time::Millis;
 use flow_store::task_instance::{self, TaskKey, TaskRow};
 use flow_store::{Session, StoreError, expansion};
@@ -145,23 +144,12 @@ impl Request {
     }
 }
 
-/// Whether all that a task waits for in the run before has succeeded or was skipped. What that run's version of the DAG does
-/// not have, nobody waits for.
+/// Whether a task has to wait for the run before.
 async fn past(db: &mut Session, held: &Held, task: TaskIndex) -> Result<Past, StoreError> {
-    let Some((previous, version)) = &held.previous else { return Ok(Past::Met) };
-    let graph = &held.version.graph;
-    let there: Vec<(RunKey, TaskIndex)> = graph
-        .awaited_past(task)
-        .into_iter()
-        .filter_map(|task| version.graph.find(&graph.task(task).task_id))
-        .map(|task| (previous.key, task))
-        .collect();
-    let is_met = |row: &TaskRow| match row.node.status.ended() {
-        Some(Terminal::Success | Terminal::Skipped | Terminal::Removed) => true,
-        Some(Terminal::Failed | Terminal::UpstreamFailed) | None => false,
-    };
-    let rows = task_instance::of_tasks(db, &there).await?;
-    Ok(if rows.iter().all(is_met) { Past::Met } else { Past::Unmet })
+    match &held.previous {
+        Some(previous) => previous.past(db, &held.version.graph, task).await,
+        None => Ok(Past::Met),
+    }
 }
 
 /// What the rules ask about one run.

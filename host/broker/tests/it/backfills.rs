@@ -154,7 +154,7 @@ on_both! {
         stage.local.pause_backfill(&admin, id, true).await.expect("it can be paused");
         stage.play_all(|_| returns("1")).await;
         stage.pass(Duration::ZERO).await;
-        assert_eq!(progress(&stage, id).await, [8, 1, 0, 0], "nobody looks at a paused one");
+        assert_eq!(progress(&stage, id).await, [8, 0, 1, 0], "what it has made ends, and nothing else begins");
         stage.local.pause_backfill(&admin, id, false).await.expect("it can go on");
         stage.pass(Duration::ZERO).await;
         assert_eq!(progress(&stage, id).await, [7, 1, 1, 0]);
@@ -179,6 +179,11 @@ on_both! {
         stage.local.patch_dag(&stage.admin(), &dag, patch(false)).await.expect("it can go on");
         stage.pass(Duration::ZERO).await;
         assert_eq!(progress(&stage, id).await, [0, 2, 0, 0]);
+        stage.local.patch_dag(&stage.admin(), &dag, patch(true)).await.expect("it can be paused");
+        stage.play_all(|_| returns("1")).await;
+        stage.pass(Duration::ZERO).await;
+        let over = stage.local.backfill(&stage.tenant, id).await.expect("it is there");
+        assert!(over.completed_at.is_some(), "nothing is left to wait for: {over:?}");
     }
 
     async fn what_cannot_be_backfilled_is_refused(db: TestStore) {

@@ -14,6 +14,7 @@ mod mapping;
 mod marks;
 mod metering;
 mod on_demand;
+mod past;
 mod reading;
 mod recovery;
 mod rehearsal;

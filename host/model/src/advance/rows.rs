@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{Changes, Expansion, Instance, Node, Progress};
+use super::{Changes, Expansion, Instance, Node, Progress, RunFacts};
 use crate::graph::{Graph, TaskIndex};
 use crate::trigger_rule::UpstreamCounts;
 
@@ -31,6 +31,17 @@ pub enum Past {
     Unmet,
     /// Yes, and for ever, as far as can be seen: the run before has ended, or is stuck itself.
     Never,
+}
+
+impl Past {
+    /// What a task has of the run before: `is_met` is whether all that it waits for there has succeeded or was skipped.
+    pub fn of(is_met: bool, before: &RunFacts) -> Self {
+        match is_met {
+            true => Self::Met,
+            false if before.state.is_terminal() || before.is_stalled() => Self::Never,
+            false => Self::Unmet,
+        }
+    }
 }
 
 /// What is known of a task as a whole.

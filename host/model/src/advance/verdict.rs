@@ -113,3 +113,25 @@ impl Progress<'_> {
 fn is_zero(count: &u32) -> bool {
     *count == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn graph(task: &Value) -> Graph {
+        let spec = json!({"dag_id": "d", "tasks": [task]});
+        Graph::build(serde_json::from_value(spec).expect("a DAG")).expect("a graph")
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_can_happen_any_more_has_failed() {
+        let plain = graph(&json!({"task_id": "t", "function": "f"}));
+        let held = graph(&json!({"task_id": "t", "function": "f", "depends_on_past": true}));
+        let waiting = Tally { unfinished: 2, ..Tally::default() };
+        let active = Tally { active: 1, ..waiting.clone() };
+        assert_eq!((active.verdict(&plain), active.verdict(&held)), (RunState::Running, RunState::Running));
+        assert_eq!(waiting.verdict(&plain), RunState::Failed, "a deadlock");
+        assert_eq!(waiting.verdict(&held), RunState::Running, "the run before may go on");
+    }
+}

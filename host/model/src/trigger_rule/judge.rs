@@ -184,6 +184,6 @@ impl<'a> Counts<'a> {
         if self.success > 0 || self.bad > 0 {
             return SKIPPED;
         }
-        Self::run_if(self.all <= self.skipped)
+        Self::run_if(self.all <= self.skipped + self.seen.removed)
     }
 }

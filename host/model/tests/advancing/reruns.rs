@@ -51,6 +51,50 @@ fn a_mapped_task_shrinks_and_grows_when_what_it_is_mapped_over_runs_again() {
 }
 
 #[test]
+fn what_was_removed_stands_in_no_rules_way() {
+    for (rule, how) in [
+        ("all_success", "success"),
+        ("all_failed", "failed"),
+        ("all_done", "failed"),
+        ("all_done_min_one_success", "success"),
+        ("one_success", "success"),
+        ("one_failed", "failed"),
+        ("one_done", "failed"),
+        ("none_failed", "skipped"),
+        ("none_failed_min_one_success", "success"),
+        ("none_skipped", "failed"),
+        ("all_skipped", "skipped"),
+        ("always", "failed"),
+    ] {
+        let graph = graph(
+            &[
+                json!({"task_id": "s"}),
+                json!({"task_id": "m", "arguments": [{"expand": {"output": "s"}}]}),
+                json!({"task_id": "j", "depends_on": ["m"], "trigger_rule": rule}),
+            ],
+            json!([]),
+        );
+        let mut story = Story::begin(&graph);
+        for length in [2, 1] {
+            story.list("s", length);
+            for instance in ["m:0", "m:1"].into_iter().take(length) {
+                match how {
+                    "success" => story.succeed(instance),
+                    "failed" => drop(story.fail(instance)),
+                    _ => story.skip(0, instance),
+                }
+            }
+            story.succeed("j");
+            assert_eq!(story.run(), RunState::Success, "{rule} behind a list of {length}");
+            if length == 2 {
+                story.clear("s m:0 m:1 j");
+            }
+        }
+        story.expect(&format!("m:0={how} m:1=removed j=success"));
+    }
+}
+
+#[test]
 fn whoever_is_released_last_what_is_mapped_over_another_list_has_its_length() {
     let graph = graph(
         &[

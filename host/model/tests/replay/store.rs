@@ -139,12 +139,7 @@ impl<'g> Store<'g> {
         let awaited = self.graph.awaited_past(task);
         let mut instances = self.runs[run - 1].nodes.iter().filter(|(at, _)| awaited.contains(&at.task));
         let is_well = |node: &Node| matches!(node.status.ended(), Some(Terminal::Success | Terminal::Skipped));
-        let before = &self.runs[run - 1].facts;
-        match instances.all(|(_, node)| is_well(node)) {
-            true => Past::Met,
-            false if before.state.is_terminal() || before.is_stalled() => Past::Never,
-            false => Past::Unmet,
-        }
+        Past::of(instances.all(|(_, node)| is_well(node)), &self.runs[run - 1].facts)
     }
 
     fn keep(&mut self, run: usize, changes: &Changes) -> Result<(), String> {
