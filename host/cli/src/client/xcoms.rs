@@ -89,7 +89,7 @@ impl Verb for Xcoms {
 
 async fn set(session: &Session, args: SetArgs) -> Result<Answer> {
     let SetArgs { task, key, value } = args;
-    let value = json(input::text(value)?)?;
+    let value = json(&input::text(value)?)?;
     let map_index = task.map_index.map_or(-1, i64::from);
     let change =
         Call::patch(task.path_to(&["xcomEntries", key.as_str()]), XcomPatch { value: value.clone(), map_index });
@@ -99,10 +99,10 @@ async fn set(session: &Session, args: SetArgs) -> Result<Answer> {
 }
 
 /// A value as people type it: JSON, or a text that is none.
-fn json(text: String) -> Result<JsonText> {
+fn json(text: &str) -> Result<JsonText> {
     match JsonText::new(text.trim().to_owned()) {
         Ok(json) => Ok(json),
-        Err(_) => Ok(JsonText::new(serde_json::to_string(&text)?)?),
+        Err(_) => Ok(JsonText::new(serde_json::to_string(text)?)?),
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_a_text() {
-        let read = |text: &str| String::from(json(text.to_owned()).expect("any text has a value"));
+        let read = |text: &str| String::from(json(text).expect("any text has a value"));
         assert_eq!(read("10"), "10");
         assert_eq!(read(" {\"rows\": 1.50}\n"), "{\"rows\": 1.50}");
         assert_eq!(read("a \"b\""), "\"a \\\"b\\\"\"");
