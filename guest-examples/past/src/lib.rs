@@ -4,18 +4,18 @@
 
 use flow_sdk::prelude::*;
 
-fn succeed_unless(fail: Option<String>, this: &str) -> Result {
-    if fail.as_deref() == Some(this) { Err(Error::fail("as it was told")) } else { Ok(()) }
+fn succeed_unless(fail: Option<&str>, this: &str) -> Result {
+    if fail == Some(this) { Err(Error::fail("as it was told")) } else { Ok(()) }
 }
 
 #[task]
 fn load(fail: Option<String>) -> Result {
-    succeed_unless(fail, "load")
+    succeed_unless(fail.as_deref(), "load")
 }
 
 #[task]
 fn publish(fail: Option<String>) -> Result {
-    succeed_unless(fail, "publish")
+    succeed_unless(fail.as_deref(), "publish")
 }
 
 /// What was not loaded in the run before is loaded first.

@@ -62,10 +62,8 @@ impl LocalBroker {
         let version = engine.versions.get(&mut tx, tenant, dag.version).await?;
         let mut step = Step { engine, version, row, now, changed: Vec::new(), written: Written::default() };
         let active = step.settle(&mut tx).await?;
-        let wanted = match is_at_rest {
-            true => 0,
-            false => step.row.max_active_runs.saturating_sub(active).min(ROUND).min(room(&mut tx, tenant).await?),
-        };
+        let room = if is_at_rest { 0 } else { room(&mut tx, tenant).await? };
+        let wanted = step.row.max_active_runs.saturating_sub(active).min(ROUND).min(room);
         let waiting = backfill::waiting_slots(&mut tx, tenant, id, wanted.max(1)).await?;
         let is_over = active == 0 && waiting.is_empty();
         let mut left_out = false;
