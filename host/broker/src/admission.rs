@@ -16,29 +16,24 @@ use flow_store::run::{self, RunRow};
 use flow_store::task_instance::TaskKey;
 use flow_store::{Session, StoreError, slot_pool};
 
-use crate::engine::Engine;
-use crate::plan::{Holding, Plan, Written};
+use crate::engine::{Engine, Written};
+use crate::plan::{Holding, Plan};
 
 mod changes;
 mod count;
 mod due;
 mod ledger;
-mod memory;
 mod rounds;
 mod why;
 
 pub(crate) use changes::LaneChanges;
 pub(crate) use count::{begin_to_count, recount};
 pub(crate) use due::hold_back;
-pub(crate) use memory::Memory;
 
 use ledger::Ledger;
 
 /// How many lanes of each limit one look takes up.
 const WINDOW: u32 = 64;
-
-/// The limits of which something was freed, or for which somebody has come to wait.
-pub(crate) type Touched = BTreeMap<TenantId, BTreeSet<LimitKey>>;
 
 /// Lets begin who may after everything that a transaction has written. It is the last thing that a transaction does before
 /// its commit: what comes after it must not wait for the lock of a run.

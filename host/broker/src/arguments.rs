@@ -14,9 +14,8 @@ use flow_store::{Session, StoreError, xcom};
 use serde_json::value::RawValue;
 
 use crate::assets::triggering_events;
-use crate::engine::Engine;
+use crate::engine::{Engine, Version};
 use crate::plan::of;
-use crate::versions::Version;
 
 /// Runs, results and elements, loaded for many tasks at once.
 pub(crate) struct Briefing {

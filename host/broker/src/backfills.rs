@@ -18,12 +18,10 @@ use serde_json::json;
 
 use crate::audit;
 use crate::dags::known_dag;
+use crate::engine::{RoomChanges, Version, Written};
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
-use crate::plan::Written;
-use crate::room::RoomChanges;
 use crate::text::check_object;
-use crate::versions::Version;
 
 mod advance;
 mod cancel;

@@ -15,12 +15,11 @@ use flow_store::task_instance::TaskRow;
 use flow_store::work::{self, WorkKind, WorkRow};
 use flow_store::{Session, StoreError};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Version};
 use crate::error::ServiceError;
 use crate::handout::Handout;
 use crate::local::LocalBroker;
 use crate::text::keep_message;
-use crate::versions::Version;
 
 mod read;
 

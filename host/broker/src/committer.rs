@@ -22,14 +22,12 @@ mod claims;
 mod desk;
 mod ends;
 mod execute;
-mod hands;
 mod steps;
 
 use ask::Ask;
 pub(crate) use ask::Refusal;
 pub(crate) use claims::Share;
 pub(crate) use ends::returned;
-pub(crate) use hands::FreeHands;
 
 /// A task attempt begins.
 pub(crate) struct Start {

@@ -10,10 +10,8 @@ use flow_store::event_log::{self, Event};
 use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError};
 
-use crate::committer::FreeHands;
-use crate::engine::Engine;
-use crate::plan::{Holding, Plan, Written};
-use crate::versions::Version;
+use crate::engine::{Engine, Version, Written};
+use crate::plan::{FreeHands, Holding, Plan};
 use crate::{deadlines, room};
 
 /// A run to be created.

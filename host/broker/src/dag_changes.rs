@@ -9,9 +9,9 @@ use serde_json::json;
 
 use crate::assets;
 use crate::audit;
+use crate::engine::Written;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
-use crate::plan::Written;
 use crate::room::begin_waiting;
 use crate::timetables::plan_next;
 

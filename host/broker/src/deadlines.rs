@@ -14,9 +14,8 @@ use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError};
 
 use crate::callbacks::{self, Whose, follow, happening};
-use crate::engine::Engine;
+use crate::engine::{Engine, Version};
 use crate::local::LocalBroker;
-use crate::versions::Version;
 
 /// How many deadlines one transaction looks at.
 const ROUND: u32 = 64;

@@ -10,13 +10,25 @@ use flow_model::time::{Clock, Entropy, Millis};
 use flow_store::{Store, StoreError, work};
 use tokio::sync::Notify;
 
-use crate::admission::Memory;
-use crate::awaited::Awaited;
-use crate::events::Events;
-use crate::past::GoneOn;
-use crate::plan::Written;
-use crate::room::Room;
-use crate::versions::Versions;
+mod awaited;
+mod events;
+mod gone_on;
+mod limits;
+mod room;
+mod versions;
+mod written;
+
+use awaited::Awaited;
+pub(crate) use awaited::Thing;
+use events::Events;
+pub(crate) use events::{Followers, Try};
+use gone_on::GoneOn;
+pub(crate) use limits::Limits;
+use room::Room;
+pub(crate) use room::RoomChanges;
+pub(crate) use versions::Version;
+use versions::Versions;
+pub(crate) use written::{Touched, Written};
 
 pub(crate) struct Engine {
     pub(crate) store: Store,
@@ -26,7 +38,7 @@ pub(crate) struct Engine {
     pub(crate) versions: Versions,
     pub(crate) events: Events,
     /// What is remembered of limits.
-    pub(crate) limits: Memory,
+    pub(crate) limits: Limits,
     /// DAGs whose runs may have waited for each other.
     pub(crate) past: GoneOn,
     /// What waits for room.
@@ -69,7 +81,7 @@ impl Engine {
             lease,
             versions: Versions::default(),
             events: Events::default(),
-            limits: Memory::default(),
+            limits: Limits::default(),
             past: GoneOn::default(),
             room: Room::default(),
             awaited: Awaited::default(),
@@ -86,13 +98,21 @@ impl Engine {
 
     /// Tells everybody but the committer what a committed transaction has brought.
     pub(crate) fn told(&self, written: Written) {
-        if written.delays {
+        let has_room = self.room.note(written.room);
+        if written.delays || has_room || !written.past.is_empty() {
+            self.past.note(written.past);
             self.due.notify_one();
         }
-        self.gone_on(written.past);
-        self.room_changed(written.room);
         self.happened(written.happened);
         self.events.publish(written.events);
+    }
+
+    /// What some may wait for has happened, and is committed.
+    pub(crate) fn happened(&self, things: impl IntoIterator<Item = (TenantId, Thing)>) {
+        self.awaited.wake(things);
+        if self.awaited.is_any_woken() {
+            self.due.notify_one();
+        }
     }
 
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {

@@ -13,9 +13,8 @@ use futures::future::BoxFuture;
 use tokio::sync::Notify;
 
 use crate::committer::Committer;
-use crate::engine::Engine;
+use crate::engine::{Engine, Followers};
 use crate::error::ServiceError;
-use crate::events::Followers;
 use crate::jobs::{Beats, Office};
 use crate::metrics::Counters;
 use crate::passwords::Passwords;

@@ -15,9 +15,10 @@ use serde_json::json;
 
 use crate::audit;
 use crate::chosen::{Named, directions, keys_of, named, runs_around};
+use crate::engine::Written;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
-use crate::plan::{Plan, Written};
+use crate::plan::Plan;
 use crate::reshape::{instances, reshape};
 use crate::triggers::edited_note;
 

@@ -9,10 +9,10 @@ use flow_model::rest::on_demand::RunTask;
 use flow_store::dag_version::{self, VersionRow};
 use flow_store::{StoreError, dag};
 
+use crate::engine::Version;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
 use crate::triggers::{Trigger, checked_note};
-use crate::versions::Version;
 
 impl LocalBroker {
     /// Runs a task in a run of its own. Nothing else of its DAG is part of that, and nothing follows it.

@@ -1,39 +1,14 @@
 //! Runs that wait for other runs of their DAG: looked at again when one of those has gone on.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
-
-use flow_model::ids::{DagId, TenantId};
 use flow_model::time::Millis;
 use flow_store::{StoreError, run};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Written};
 use crate::local::LocalBroker;
-use crate::plan::{Holding, Plan, Written};
+use crate::plan::{Holding, Plan};
 
 /// How many runs of a DAG one transaction looks at, and how many DAGs one round.
 const ROUND: u32 = 64;
-
-/// DAGs of which a run has gone on that others may wait for. A hint that is lost costs time: all that are held are looked at
-/// now and then.
-#[derive(Default)]
-pub(crate) struct GoneOn(Mutex<BTreeSet<(TenantId, DagId)>>);
-
-impl GoneOn {
-    fn take(&self) -> BTreeSet<(TenantId, DagId)> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Engine {
-    /// Runs of these DAGs have gone on.
-    pub(crate) fn gone_on(&self, dags: BTreeSet<(TenantId, DagId)>) {
-        if !dags.is_empty() {
-            self.past.0.lock().unwrap_or_else(PoisonError::into_inner).extend(dags);
-            self.due.notify_one();
-        }
-    }
-}
 
 impl LocalBroker {
     /// Looks at the runs that may have waited for what has happened; at all that wait, if `all`.

@@ -24,11 +24,11 @@ use flow_store::{Session, StoreError};
 
 use crate::admission::LaneChanges;
 use crate::assets::Ledger;
-use crate::engine::Engine;
-use crate::versions::Version;
+use crate::engine::{Engine, Version};
 
 mod aftermath;
 mod begin;
+mod hands;
 mod held;
 mod items;
 mod load;
@@ -38,11 +38,11 @@ mod record;
 mod write;
 
 use aftermath::Aftermath;
+pub(crate) use hands::FreeHands;
 pub(crate) use held::{Held, Holding};
 use load::RunHost;
 pub(crate) use previous::Previous;
 use questions::Questions;
-pub(crate) use write::Written;
 
 /// See the module.
 pub(crate) struct Plan<'h> {

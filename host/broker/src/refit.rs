@@ -13,10 +13,9 @@ use flow_store::task_instance::{self, TaskKey};
 use flow_store::{Session, StoreError, dag, dag_version};
 
 use crate::admission;
-use crate::engine::Engine;
-use crate::plan::{Holding, Plan, Written};
+use crate::engine::{Engine, Version, Written};
+use crate::plan::{Holding, Plan};
 use crate::reshape::{Change, instances, reshape};
-use crate::versions::Version;
 
 /// The version that a run is to be taken to when it is run again, if not the one that it has: what was asked for counts, or
 /// else what the DAG says. A run of a part of its DAG keeps its own.

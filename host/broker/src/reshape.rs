@@ -9,8 +9,8 @@ use flow_model::state::TaskInstanceState;
 use flow_store::run::RunRow;
 use flow_store::{Session, StoreError};
 
-use crate::engine::Engine;
-use crate::plan::{Holding, Plan, Written};
+use crate::engine::{Engine, Written};
+use crate::plan::{Holding, Plan};
 
 /// What is done to a run. It is boxed, because a closure over these lifetimes cannot be part of a future that is sent.
 pub(crate) type Change<'c, E> = Box<dyn FnOnce(&mut Plan<'_>, RunKey) -> Result<(), E> + Send + 'c>;

@@ -2,8 +2,6 @@
 //! when there is some. A run that is due later waits as well, until its time has come.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use flow_model::ids::{DagId, TenantId};
 use flow_model::run::{RunType, is_due, may_begin, pauses};
@@ -14,99 +12,12 @@ use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError, dag};
 
 use crate::create::begin;
-use crate::engine::Engine;
+use crate::engine::{Engine, RoomChanges, Written};
 use crate::error::ServiceError;
 use crate::local::LocalBroker;
-use crate::plan::Written;
 
 /// How many DAGs one round looks at, and how many runs of a DAG one transaction begins.
 const ROUND: u32 = 64;
-
-/// What a transaction means for runs that wait. A hint that is lost costs time: everything is looked at now and then.
-#[derive(Debug, Default)]
-pub(crate) struct RoomChanges {
-    /// A run has ended.
-    pub(crate) ended: bool,
-    /// A run of a backfill has ended, or a backfill can go on.
-    pub(crate) backfills: bool,
-    /// A run waits for room or for its time.
-    pub(crate) waits: bool,
-    /// DAGs of which a run has failed, where that may pause them.
-    pub(crate) failed: BTreeSet<(TenantId, DagId)>,
-}
-
-impl RoomChanges {
-    /// A backfill can go on.
-    pub(crate) fn of_backfill() -> Self {
-        Self { backfills: true, ..Self::default() }
-    }
-
-    /// Both together.
-    pub(crate) fn merge(&mut self, mut other: Self) {
-        self.ended |= other.ended;
-        self.backfills |= other.backfills;
-        self.waits |= other.waits;
-        self.failed.append(&mut other.failed);
-    }
-
-    /// A run has ended.
-    pub(crate) fn end(&mut self, run: &RunRow, may_pause: bool) {
-        self.ended = true;
-        self.backfills |= run.run_type == RunType::Backfill;
-        if may_pause && run.state == RunState::Failed {
-            self.failed.insert((run.tenant.clone(), run.dag_id.clone()));
-        }
-    }
-}
-
-/// What is to be looked at, as far as this process knows.
-pub(crate) struct Room {
-    waits: AtomicBool,
-    /// Up to which instant those were looked for that wait for their time.
-    due_until: AtomicI64,
-    backfills: AtomicBool,
-    failed: Mutex<BTreeSet<(TenantId, DagId)>>,
-}
-
-impl Default for Room {
-    /// Nobody knows yet what waits, so everything may.
-    fn default() -> Self {
-        Self {
-            waits: AtomicBool::new(true),
-            due_until: AtomicI64::new(i64::MIN),
-            backfills: AtomicBool::new(true),
-            failed: Mutex::default(),
-        }
-    }
-}
-
-impl Room {
-    /// Up to which instant those were looked for that wait for their time.
-    pub(crate) fn due_until(&self) -> Millis {
-        Millis(self.due_until.load(Ordering::SeqCst))
-    }
-
-    /// Has those looked for that wait, at the next opportunity.
-    pub(crate) fn look(&self) {
-        self.waits.store(true, Ordering::SeqCst);
-    }
-}
-
-impl Engine {
-    /// Takes note of a committed transaction's changes.
-    pub(crate) fn room_changed(&self, changes: RoomChanges) {
-        let RoomChanges { ended, backfills, waits, failed } = changes;
-        let somebody_waits = self.room.waits.fetch_or(waits, Ordering::SeqCst);
-        self.room.backfills.fetch_or(backfills, Ordering::SeqCst);
-        let may_pause = !failed.is_empty();
-        if may_pause {
-            self.room.failed.lock().unwrap_or_else(PoisonError::into_inner).extend(failed);
-        }
-        if backfills || may_pause || (ended && somebody_waits) {
-            self.due.notify_one();
-        }
-    }
-}
 
 /// Says of new runs whether they begin or wait: for their DAG to go on, for their time, or for others of it to end.
 pub(crate) async fn seat(db: &mut Session, runs: &mut [RunRow]) -> Result<RoomChanges, StoreError> {
@@ -177,14 +88,15 @@ impl LocalBroker {
     pub(crate) async fn use_room(&self, all: bool) -> Result<(), ServiceError> {
         self.pause_failing().await?;
         let room = &self.inner.engine.room;
-        if room.waits.swap(false, Ordering::SeqCst) || all {
+        if room.take_waits() || all {
             let now = self.now();
             self.begin_where_there_is_room(now).await?;
-            room.due_until.store(now.0, Ordering::SeqCst);
-            let still = run::any_waits(&mut self.inner.store.read().await?, now).await?;
-            room.waits.fetch_or(still, Ordering::SeqCst);
+            room.looked_until(now);
+            if run::any_waits(&mut self.inner.store.read().await?, now).await? {
+                room.look();
+            }
         }
-        if room.backfills.swap(false, Ordering::SeqCst) || all {
+        if room.take_backfills() || all {
             self.advance_backfills(self.now()).await?;
         }
         Ok(())
@@ -210,8 +122,7 @@ impl LocalBroker {
 
     /// Pauses DAGs that have failed too often in a row (Airflow's `max_consecutive_failed_dag_runs`).
     async fn pause_failing(&self) -> Result<(), StoreError> {
-        let failed = std::mem::take(&mut *self.inner.engine.room.failed.lock().unwrap_or_else(PoisonError::into_inner));
-        for (tenant, id) in failed {
+        for (tenant, id) in self.inner.engine.room.take_failed() {
             let mut tx = self.inner.store.begin("pause failing DAG").await?;
             let Some(mut dag) = dag::lock(&mut tx, &tenant, &id).await?.filter(|dag| !dag.is_paused) else { continue };
             let most = dag.limits.max_failed_runs;

@@ -16,9 +16,10 @@ use tokio::time::Instant;
 
 use crate::admission;
 use crate::audit;
+use crate::engine::Written;
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
-use crate::plan::{Plan, Written};
+use crate::plan::Plan;
 use crate::reshape::{instances, reshape};
 use crate::triggers::edited_note;
 

@@ -4,8 +4,9 @@ use flow_model::advance::EndOfRun;
 use flow_model::time::Millis;
 use flow_store::{StoreError, run};
 
+use crate::engine::Written;
 use crate::local::LocalBroker;
-use crate::plan::{Plan, Written};
+use crate::plan::Plan;
 use crate::reshape::reshape;
 
 /// How many runs one transaction ends.

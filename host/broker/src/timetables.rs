@@ -18,12 +18,11 @@ use flow_store::event_log::{self, Event};
 use flow_store::work::{self, WorkKind, WorkRow};
 use flow_store::{Session, StoreError};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Version};
 use crate::handout::Handout;
 use crate::local::LocalBroker;
 use crate::schedules::{next_run, restriction};
 use crate::text::keep_message;
-use crate::versions::Version;
 
 /// The name of the module's timetable that says when the DAG runs, and what it gets to know, if there is one.
 fn custom(version: &Version) -> Option<(&str, &serde_json::Value)> {

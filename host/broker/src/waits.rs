@@ -17,10 +17,10 @@ use flow_store::task_instance::{self, TaskKey};
 use flow_store::work::{self, WorkKind, WorkRow};
 use flow_store::{Session, StoreError};
 
-use crate::awaited::Thing;
 use crate::committer::returned;
+use crate::engine::{Thing, Written};
 use crate::local::LocalBroker;
-use crate::plan::{Holding, Plan, Written};
+use crate::plan::{Holding, Plan};
 use crate::{human_input as answers, retries};
 
 /// How many waits one transaction looks at.

@@ -8,7 +8,7 @@ use flow_model::rest::state_events::StateEvent;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use crate::events::Try;
+use crate::engine::Try;
 use crate::local::LocalBroker;
 
 /// The state changes of one tenant from now on. They are hints: a slow watcher misses some, and changes made by other

@@ -9,7 +9,7 @@ use flow_store::run::RunRow;
 use flow_store::{Session, StoreError};
 
 use super::Touched;
-use crate::versions::Version;
+use crate::engine::Version;
 
 /// See the module.
 #[derive(Default)]

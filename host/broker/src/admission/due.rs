@@ -10,8 +10,8 @@ use flow_store::task_instance::TaskKey;
 use flow_store::work::{WorkKind, WorkRow};
 use flow_store::{Session, StoreError, run};
 
-use crate::engine::Engine;
-use crate::plan::{Holding, Plan, Written};
+use crate::engine::{Engine, Written};
+use crate::plan::{Holding, Plan};
 
 /// Takes out of `due` what is under a limit, and lets it wait for its slot. The rest may be claimed.
 pub(crate) async fn hold_back(

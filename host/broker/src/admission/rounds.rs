@@ -22,7 +22,7 @@ impl LocalBroker {
     }
 
     /// Looks at those who were passed over; at everybody who waits, if `all`. If somebody is passed over again, it is to be
-    /// called again in a moment: see [`super::Memory::has_overlooked`].
+    /// called again in a moment: see [`crate::engine::Limits::has_overlooked`].
     pub(crate) async fn readmit_waiting(&self, all: bool) -> Result<(), StoreError> {
         let overlooked = self.inner.engine.limits.take_overlooked();
         if overlooked.is_empty() && !all {

@@ -10,10 +10,10 @@ use flow_store::{Session, StoreError};
 
 use super::ledger::Ledger;
 use crate::dag_runs::known_run;
+use crate::engine::Version;
 use crate::error::ServiceError;
 use crate::local::LocalBroker;
 use crate::plan::Previous;
-use crate::versions::Version;
 
 impl LocalBroker {
     /// What a task instance waits for before it can begin; nothing, if it has begun or ended.

@@ -16,13 +16,11 @@ use flow_store::dag::{self, DagRow};
 use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError};
 
-use crate::committer::FreeHands;
 use crate::create::{NewRun, create};
-use crate::engine::Engine;
+use crate::engine::{Engine, Version, Written};
 use crate::local::LocalBroker;
-use crate::plan::Written;
+use crate::plan::FreeHands;
 use crate::schedules::timeout;
-use crate::versions::Version;
 
 /// How many DAGs are looked up at once.
 const ROUND: u32 = 64;

@@ -12,8 +12,7 @@ use flow_store::task_instance::TaskKey;
 use flow_store::{Session, StoreError};
 
 use super::publish::{Published, published};
-use crate::engine::Engine;
-use crate::versions::Version;
+use crate::engine::{Engine, Version};
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -12,8 +12,7 @@ use flow_store::task_instance::TaskKey;
 use flow_store::{Session, StoreError, run};
 
 use super::tell::Telling;
-use crate::awaited::Thing;
-use crate::engine::Engine;
+use crate::engine::{Engine, Thing};
 
 /// A task instance that has succeeded.
 #[derive(Debug, Clone)]

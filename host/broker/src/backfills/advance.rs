@@ -14,17 +14,14 @@ use flow_store::backfill::{self, BackfillRow, SlotRow};
 use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError, dag, tenant};
 
-use crate::committer::FreeHands;
 use crate::create::{NewRun, create};
-use crate::engine::Engine;
+use crate::engine::{Engine, RoomChanges, Version, Written};
 use crate::error::ServiceError;
 use crate::local::LocalBroker;
-use crate::plan::{Plan, Written};
+use crate::plan::{FreeHands, Plan};
 use crate::refit::{reshape_onto, target};
 use crate::reshape::instances;
-use crate::room::RoomChanges;
 use crate::schedules::timeout;
-use crate::versions::Version;
 
 /// How many dates of one backfill a transaction looks at.
 const ROUND: u32 = 64;

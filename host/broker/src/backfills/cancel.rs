@@ -10,11 +10,11 @@ use flow_store::{Session, Tx, run};
 use serde_json::json;
 
 use crate::audit;
+use crate::engine::{RoomChanges, Written};
 use crate::error::{Actor, ServiceError};
 use crate::local::LocalBroker;
-use crate::plan::{Plan, Written};
+use crate::plan::Plan;
 use crate::reshape::reshape;
-use crate::room::RoomChanges;
 
 impl LocalBroker {
     /// Lets a backfill make no further runs, or go on. Runs that it has made go on.

@@ -4,10 +4,9 @@ use flow_model::ids::{AttemptId, JobId};
 use flow_store::work::{WorkKind, WorkRow};
 use flow_store::{Session, StoreError, step};
 
-use super::FreeHands;
 use super::steps::Steps;
-use crate::engine::Engine;
-use crate::plan::{Holding, Written};
+use crate::engine::{Engine, Written};
+use crate::plan::{FreeHands, Holding};
 
 /// What one worker is about to get.
 pub(super) struct Share<'s> {

@@ -11,11 +11,11 @@ use flow_store::{Session, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::Request;
 use super::ask::Refusal;
 use super::begin;
-use super::{FreeHands, Request};
-use crate::engine::Engine;
-use crate::plan::Written;
+use crate::engine::{Engine, Written};
+use crate::plan::FreeHands;
 
 /// A worker that waits for work.
 pub(super) struct Claimer {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::Request;
 use super::ask::Refusal;
 use super::batch::{Batch, MAX_VERBS};
 use super::claims::Claims;
-use super::{FreeHands, Request};
 use crate::engine::Engine;
+use crate::plan::FreeHands;
 
 /// How long claimers wait before the queue is looked at without a hint: other nodes may have offered work.
 const POLL_SHARED: Duration = Duration::from_secs(1);

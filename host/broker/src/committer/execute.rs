@@ -3,12 +3,11 @@
 use flow_model::ids::AttemptId;
 use flow_store::{Session, StoreError, log, step, work};
 
-use super::FreeHands;
 use super::ask::Refusal;
 use super::batch::Batch;
 use super::steps::Steps;
-use crate::engine::Engine;
-use crate::plan::{Holding, Written};
+use crate::engine::{Engine, Written};
+use crate::plan::{FreeHands, Holding};
 use crate::{admission, create};
 
 impl Batch {

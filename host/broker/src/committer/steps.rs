@@ -17,9 +17,9 @@ use flow_store::{Session, StoreError};
 
 use super::ask::Refusal;
 use super::ends::{accepted, first_poke, returned};
-use super::{Cause, FreeHands, Push, Start};
-use crate::engine::Engine;
-use crate::plan::{Holding, Plan, Written};
+use super::{Cause, Push, Start};
+use crate::engine::{Engine, Written};
+use crate::plan::{FreeHands, Holding, Plan};
 use crate::text::keep_message;
 use crate::{retries, waits};
 

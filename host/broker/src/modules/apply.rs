@@ -21,11 +21,11 @@ use flow_store::module::{self, VersionEnd};
 use flow_store::{Session, StoreError, connection, dag_pool, run, slot_pool, variable};
 
 use crate::assets::{self, Registration};
+use crate::engine::Version;
 use crate::error::ServiceError;
 use crate::local::Inner;
 use crate::text::keep_message;
 use crate::timetables::plan_next;
-use crate::versions::Version;
 
 /// How many warnings an upload is answered with at most.
 const MAX_WARNINGS: usize = 20;

@@ -15,8 +15,7 @@ use flow_store::task_instance::{TaskKey, TaskRow};
 use flow_store::{Session, StoreError};
 
 use super::Held;
-use crate::engine::Engine;
-use crate::room::RoomChanges;
+use crate::engine::{Engine, RoomChanges};
 use crate::{callbacks, deadlines};
 
 /// See the module.

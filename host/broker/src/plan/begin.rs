@@ -5,8 +5,7 @@ use flow_model::ids::{AttemptId, JobId, TenantId};
 use flow_model::state::TaskEvent;
 use flow_store::task_instance::TaskKey;
 
-use super::Plan;
-use crate::committer::FreeHands;
+use super::{FreeHands, Plan};
 
 impl Plan<'_> {
     /// Lets an attempt begin.

@@ -9,9 +9,8 @@ use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError};
 
 use super::Previous;
-use crate::engine::Engine;
+use crate::engine::{Engine, Version};
 use crate::schedules;
-use crate::versions::Version;
 
 /// A run that is locked.
 pub(crate) struct Held {

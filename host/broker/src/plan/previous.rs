@@ -10,8 +10,7 @@ use flow_store::run::{self, RunRow};
 use flow_store::task_instance::{self, TaskRow};
 use flow_store::{Session, StoreError};
 
-use crate::engine::Engine;
-use crate::versions::Version;
+use crate::engine::{Engine, Version};
 
 /// The run before another one.
 pub(crate) struct Previous {

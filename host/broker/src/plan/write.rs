@@ -20,48 +20,9 @@ use flow_store::{Session, StoreError, task_try, work, xcom};
 
 use super::items::{self, Items};
 use super::{Held, Plan, PlannedRun, record};
-use crate::admission::Touched;
-use crate::awaited::Thing;
+use crate::engine::{RoomChanges, Thing, Touched};
 use crate::handout::Brief;
-use crate::room::RoomChanges;
 use crate::waits;
-
-/// What became of a plan once it is written.
-#[derive(Default)]
-pub(crate) struct Written {
-    /// Work can be claimed that could not before.
-    pub(crate) offers: bool,
-    /// Something falls due later.
-    pub(crate) delays: bool,
-    /// What to tell watchers after the commit.
-    pub(crate) events: Vec<(TenantId, StateEvent)>,
-    /// DAGs of which a run may wait for what was written.
-    pub(crate) past: BTreeSet<(TenantId, DagId)>,
-    /// The limits for which somebody may begin now: see [`crate::admission::settle`].
-    pub(crate) touched: Touched,
-    /// What it means for runs that wait for room.
-    pub(crate) room: RoomChanges,
-    /// What has happened that somebody waits for.
-    pub(crate) happened: Vec<(TenantId, Thing)>,
-    /// Work that is leased from the start: see [`Plan::hand_over`].
-    pub(crate) handed: Vec<WorkRow>,
-}
-
-impl Written {
-    /// Both together.
-    pub(crate) fn merge(&mut self, mut other: Self) {
-        self.offers |= other.offers;
-        self.delays |= other.delays;
-        self.events.append(&mut other.events);
-        self.past.append(&mut other.past);
-        self.room.merge(other.room);
-        self.happened.append(&mut other.happened);
-        self.handed.append(&mut other.handed);
-        for (tenant, keys) in other.touched {
-            self.touched.entry(tenant).or_default().extend(keys);
-        }
-    }
-}
 
 /// The rows that a plan writes.
 #[derive(Default)]

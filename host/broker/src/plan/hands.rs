@@ -19,7 +19,7 @@ struct Hand {
 
 impl FreeHands {
     /// A worker waits with so many free slots.
-    pub(super) fn add(&mut self, worker: JobId, tenants: TenantScope, slots: usize) {
+    pub(crate) fn add(&mut self, worker: JobId, tenants: TenantScope, slots: usize) {
         self.0.push(Hand { worker, tenants, slots });
     }
 

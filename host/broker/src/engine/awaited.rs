@@ -8,8 +8,6 @@ use std::sync::{Mutex, PoisonError};
 
 use flow_model::ids::{AssetName, AttemptId, DagId, TenantId};
 
-use crate::engine::Engine;
-
 /// What waits are for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Thing {
@@ -79,15 +77,5 @@ impl Awaited {
 
     fn with<T>(&self, f: impl FnOnce(&mut Waits) -> T) -> T {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Engine {
-    /// What some may wait for has happened, and is committed.
-    pub(crate) fn happened(&self, things: impl IntoIterator<Item = (TenantId, Thing)>) {
-        self.awaited.wake(things);
-        if self.awaited.is_any_woken() {
-            self.due.notify_one();
-        }
     }
 }

@@ -16,14 +16,14 @@ const SWEEP_AT: usize = 4_096;
 
 /// See the module.
 #[derive(Default)]
-pub(crate) struct Memory {
+pub(crate) struct Limits {
     /// Whose default pool is counted, and when that was last looked up.
     counted: Mutex<HashMap<TenantId, (bool, Millis)>>,
     /// Who may have to be admitted although nothing is freed for them.
     overlooked: Mutex<BTreeSet<TenantId>>,
 }
 
-impl Memory {
+impl Limits {
     /// Whether the default pool of a tenant is counted. Once it is, it stays so.
     pub(crate) async fn counts(&self, db: &mut Session, tenant: &TenantId, now: Millis) -> Result<bool, StoreError> {
         let known = self.counted.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).copied();
@@ -45,7 +45,7 @@ impl Memory {
     }
 
     /// From now on the default pool of the tenant is counted.
-    pub(super) fn begin_to_count(&self, tenant: &TenantId, now: Millis) {
+    pub(crate) fn begin_to_count(&self, tenant: &TenantId, now: Millis) {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), (true, now));
     }
 
@@ -60,7 +60,7 @@ impl Memory {
     }
 
     /// Those who were passed over since the last call.
-    pub(super) fn take_overlooked(&self) -> BTreeSet<TenantId> {
+    pub(crate) fn take_overlooked(&self) -> BTreeSet<TenantId> {
         std::mem::take(&mut *self.overlooked.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
