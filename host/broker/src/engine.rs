@@ -98,9 +98,9 @@ impl Engine {
 
     /// Tells everybody but the committer what a committed transaction has brought.
     pub(crate) fn told(&self, written: Written) {
-        let has_room = self.room.note(written.room);
-        if written.delays || has_room || !written.past.is_empty() {
-            self.past.note(written.past);
+        let is_due = written.delays || !written.past.is_empty();
+        self.past.note(written.past);
+        if self.room.note(written.room) || is_due {
             self.due.notify_one();
         }
         self.happened(written.happened);

@@ -32,8 +32,9 @@ fn dag() -> Value {
     json!({
         "dag_id": "etl", "dag_display_name": "etl", "is_paused": false, "is_stale": false,
         "last_parsed_time": "2026-11-22T10:00:00Z", "last_parse_duration": null, "last_expired": null,
-        "bundle_name": "shop", "bundle_version": "3", "relative_fileloc": "shop", "fileloc": "shop",
+        "bundle_name": "shop", "bundle_version": "3", "relative_fileloc": "shop", "fileloc": "shop", "file_token": "shop",
         "description": null, "timetable_summary": "@daily", "timetable_description": null,
+        "timetable_partitioned": false, "timetable_periodic": true, "is_backfillable": true, "allowed_run_types": ["manual"],
         "tags": [{"name": "sales", "dag_id": "etl", "dag_display_name": "etl"}],
         "max_active_tasks": 100_000, "max_active_runs": null, "max_consecutive_failed_dag_runs": 0,
         "has_task_concurrency_limits": false, "has_import_errors": false,
@@ -50,7 +51,7 @@ fn a_dag_and_its_details_are_one_flat_object() {
     let more = json!({
         "catchup": false, "dag_run_timeout": null, "asset_expression": null, "doc_md": null,
         "start_date": "2026-01-01T00:00:00Z", "end_date": null, "is_paused_upon_creation": null, "params": {},
-        "fail_fast": false, "allowed_run_types": [], "rerun_with_latest_version": false,
+        "fail_fast": false, "active_runs_count": 1, "rerun_with_latest_version": false,
         "render_template_as_native_obj": false, "template_search_path": null, "timezone": "Europe/Amsterdam",
         "last_parsed": "2026-11-22T10:00:00Z", "default_args": null, "owner_links": null, "is_favorite": false,
         "concurrency": 100_000, "latest_dag_version": version(),

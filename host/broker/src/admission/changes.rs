@@ -8,8 +8,7 @@ use flow_store::lane::{self, Entry, LaneKey, Shift};
 use flow_store::run::RunRow;
 use flow_store::{Session, StoreError};
 
-use super::Touched;
-use crate::engine::Version;
+use crate::engine::{Touched, Version};
 
 /// See the module.
 #[derive(Default)]

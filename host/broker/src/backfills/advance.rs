@@ -42,7 +42,7 @@ impl LocalBroker {
             }
         }
         if more {
-            self.inner.engine.room_changed(RoomChanges::of_backfill());
+            self.inner.engine.told(Written { room: RoomChanges::of_backfill(), ..Written::default() });
         }
         Ok(())
     }

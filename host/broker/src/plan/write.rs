@@ -1,12 +1,11 @@
 //! Writing a plan: what the rules made of each run becomes rows, one statement per table, however many there are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use flow_model::admission::Standing;
 use flow_model::advance::{Changes, Instance, Node, RunFacts, Step};
 use flow_model::fairness;
-use flow_model::ids::{AttemptId, DagId, RunKey, TaskId, TenantId};
-use flow_model::rest::state_events::StateEvent;
+use flow_model::ids::{AttemptId, RunKey, TaskId, TenantId};
 use flow_model::state::{Phase, QueueEffect, RunState, past_try};
 use flow_model::time::Millis;
 use flow_model::waiting::Waiting;
@@ -20,7 +19,7 @@ use flow_store::{Session, StoreError, task_try, work, xcom};
 
 use super::items::{self, Items};
 use super::{Held, Plan, PlannedRun, record};
-use crate::engine::{RoomChanges, Thing, Touched};
+use crate::engine::{Thing, Written};
 use crate::handout::Brief;
 use crate::waits;
 

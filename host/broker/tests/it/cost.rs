@@ -83,11 +83,11 @@ impl Till {
         let id = format!("dag{}", self.dags);
         let dag = self.stage.know(spec(json!({"dag_id": id, "tasks": chain(length)}))).await;
         let before = self.tally();
-        let (mut work, run) = join(self.await_work(), self.stage.trigger(&dag)).await;
+        let (mut work, run) = join(self.await_work(), Box::pin(self.stage.trigger(&dag))).await;
         self.note("trigger", before);
         for _ in 1..length {
             let before = self.tally();
-            work = join(self.await_work(), self.stage.finish(&work[0], returns("1"))).await.0;
+            work = join(self.await_work(), Box::pin(self.stage.finish(&work[0], returns("1")))).await.0;
             self.note("next", before);
         }
         let before = self.tally();
@@ -218,7 +218,7 @@ async fn bill(db: TestStore) -> String {
     text += &till.settle("one task", tasks);
     let tasks = till.play(chain(10), 1, one).await;
     text += &till.settle("chain of 10", tasks);
-    let tasks = till.play_awaited(10).await;
+    let tasks = Box::pin(till.play_awaited(10)).await;
     text += &till.settle("chain of 10, awaited", tasks);
     let tasks = till.play(fan(100), 1, one).await;
     text += &till.settle("1 -> 100 -> 1", tasks);

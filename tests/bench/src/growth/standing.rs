@@ -108,6 +108,7 @@ fn past_run(dag: &DagRow, number: usize) -> (RunRow, NewTask) {
         queued_at: Some(hour),
         start_date: Some(hour),
         end_date: Some(hour),
+        worker: None,
     };
     (run, task)
 }
