@@ -50,6 +50,25 @@ fn ever() -> Dates {
     }
 }
 
+/// Conditions of every kind that the task `z` of the DAG `etl` meets.
+fn wide() -> TaskInstanceFilter {
+    TaskInstanceFilter {
+        state: vec![Success],
+        task_id: Some("z".to_owned()),
+        task_display_name_pattern: Some("Z".to_owned()),
+        dag_id_pattern: Some("t".to_owned()),
+        run_id_pattern: Some("manual".to_owned()),
+        task_display_name_prefix_pattern: Some("z".to_owned()),
+        dag_id_prefix_pattern: Some("et".to_owned()),
+        run_id_prefix_pattern: Some("manual".to_owned()),
+        map_index: vec![-1, 0],
+        try_number: vec![1, 2],
+        version_number: vec![1],
+        dates: ever(),
+        ..TaskInstanceFilter::default()
+    }
+}
+
 on_both! {
     async fn task_instances_are_found_by_what_is_asked_for(db: TestStore) {
         let stage = Stage::open(db).await;
@@ -83,22 +102,7 @@ on_both! {
         assert_eq!(found(&every, TaskInstanceFilter { task_id: Some("b".into()), ..none() }).await, ["b"]);
         let of_task = Scope { task: Some(task("b")), ..of_run.clone() };
         assert_eq!(found(&of_task, none()).await, ["b"]);
-        let wide = TaskInstanceFilter {
-            state: vec![Success],
-            task_id: Some("z".to_owned()),
-            task_display_name_pattern: Some("Z".to_owned()),
-            dag_id_pattern: Some("t".to_owned()),
-            run_id_pattern: Some("manual".to_owned()),
-            task_display_name_prefix_pattern: Some("z".to_owned()),
-            dag_id_prefix_pattern: Some("et".to_owned()),
-            run_id_prefix_pattern: Some("manual".to_owned()),
-            map_index: vec![-1, 0],
-            try_number: vec![1, 2],
-            version_number: vec![1],
-            dates: ever(),
-            ..none()
-        };
-        assert_eq!(found(&every, wide).await, ["z"]);
+        assert_eq!(found(&every, wide()).await, ["z"]);
         let like = |traits: serde_json::Value| TaskInstanceFilter {
             traits: serde_json::from_value(traits).expect("conditions"),
             ..none()
