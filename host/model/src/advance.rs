@@ -15,6 +15,7 @@ mod host;
 mod instance;
 mod judge;
 mod kin;
+mod past;
 mod report;
 mod rows;
 mod settle;

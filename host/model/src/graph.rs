@@ -4,7 +4,6 @@
 //! It is built once per DAG version and shared; nothing in it changes.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::OnceLock;
 
 use crate::dag::{DagSpec, TaskSpec};
 use crate::ids::{GroupId, TaskId};
@@ -20,14 +19,12 @@ mod mapped;
 mod order;
 mod part;
 mod select;
-mod shadows;
 
 pub use error::GraphError;
 pub use groups::{GroupIndex, UnknownTarget};
 pub use mapped::{MAX_MAP_LENGTH, Mapping};
 pub use part::{Part, PartError};
 pub use select::Direction;
-pub use shadows::Shadow;
 
 use groups::Groups;
 
@@ -58,7 +55,6 @@ pub struct Graph {
     order: Vec<TaskIndex>,
     facts: Vec<Facts>,
     has_leaf: bool,
-    shadows: Vec<OnceLock<Box<[Shadow]>>>,
     /// Tasks that are left out, if this is a part of a DAG.
     elsewhere: HashSet<String>,
 }

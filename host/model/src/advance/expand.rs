@@ -57,6 +57,7 @@ impl Progress<'_> {
         if let Some(expansion) = self.rows.expansion_mut(task) {
             expansion.length = Some(length);
             expansion.waiting = length;
+            expansion.is_outdated = false;
         }
         self.announce_growth(task, length);
         self.doubts.insert(Doubt::Task(task));

@@ -78,7 +78,7 @@ pub struct Expansion {
     /// How many of those with an index still wait for their upstream.
     #[serde(skip_serializing_if = "is_default")]
     pub waiting: u32,
-    /// Whether the length has to be worked out anew before an instance runs, since something was cleared.
+    /// Whether something was cleared, so that the length has to be worked out anew before an instance runs.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_outdated: bool,
 }

@@ -41,7 +41,7 @@ struct Case {
 impl Case {
     /// It ends like this, as soon as nothing can decide otherwise.
     fn end(&self, how: Terminal) -> Verdict {
-        if self.seen.gates < self.awaited.gates && self.rule != TriggerRule::Always && !self.is_final {
+        if self.seen.gates < self.awaited.gates && !self.is_final {
             return Verdict::Wait;
         }
         Verdict::End(if self.reach == Reach::Not { how } else { Terminal::Skipped })
@@ -93,7 +93,7 @@ impl Progress<'_> {
             return Some(case.end(Terminal::Skipped));
         }
         let sources = self.sources(case.at)?;
-        if self.is_early(case, sources)? && !self.is_held(case.at.task)? {
+        if self.is_early(case)? && !self.is_held(case.at.task)? {
             return Some(case.end(Terminal::UpstreamFailed));
         }
         if let Sources::Ended(how) = sources {
@@ -105,6 +105,9 @@ impl Progress<'_> {
                 Ruling::Wait => return Some(Verdict::Wait),
                 Ruling::End(how) => return Some(case.end(how)),
             }
+        }
+        if sources == Sources::Pending && case.is_final && !self.is_held(case.at.task)? {
+            return Some(case.end(Terminal::UpstreamFailed));
         }
         if sources == Sources::Pending || case.seen.scope < case.awaited.scope {
             return Some(Verdict::Wait);
@@ -131,6 +134,9 @@ impl Progress<'_> {
         for &setup in self.graph.setups_before(at.task) {
             let kin = self.kin(at, setup)?;
             is_pending |= kin.is_pending;
+            if kin.ended.all() > kin.ended.success && self.came_too_late(at, setup)? {
+                continue;
+            }
             bad += kin.bad();
             skipped += kin.ended.skipped;
         }
@@ -147,25 +153,23 @@ impl Progress<'_> {
         let Case { at, stands_for_many, is_final, .. } = *case;
         let from = Viewpoint { map_index: at.map_index, stands_for_many, is_final };
         let mut seen = case.seen;
-        if seen.skipped > 0 && seen.failed + seen.upstream_failed > 0 {
-            self.lift_shadows(case.at, &mut seen)?;
+        let is_torn = seen.skipped > 0 && seen.failed + seen.upstream_failed > 0;
+        if is_torn && case.rule == TriggerRule::AllSuccess {
+            self.discount_late(at, &mut seen)?;
         }
         Some(case.rule.judge(case.awaited, &seen, from))
     }
 
-    /// Takes failures that a skip had already decided over for skips.
-    fn lift_shadows(&mut self, at: Instance, seen: &mut UpstreamCounts) -> Option<()> {
-        let mut lifted: Vec<TaskIndex> = Vec::new();
-        for shadow in self.graph.shadows(at.task) {
-            if lifted.contains(&shadow.later) || self.kin(at, shadow.earlier)?.ended.skipped == 0 {
-                continue;
+    /// Takes failures that came too late for skips, as a skip had decided before.
+    fn discount_late(&mut self, at: Instance, seen: &mut UpstreamCounts) -> Option<()> {
+        for &late in self.graph.upstream(at.task) {
+            let ended = self.kin(at, late)?.ended;
+            let bad = ended.failed + ended.upstream_failed;
+            if bad > 0 && self.came_too_late(at, late)? {
+                seen.failed = seen.failed.saturating_sub(ended.failed);
+                seen.upstream_failed = seen.upstream_failed.saturating_sub(ended.upstream_failed);
+                seen.skipped += bad;
             }
-            let later = self.kin(at, shadow.later)?.ended;
-            let upstream_failed = if shadow.ends_later { later.upstream_failed } else { 0 };
-            seen.failed = seen.failed.saturating_sub(later.failed);
-            seen.upstream_failed = seen.upstream_failed.saturating_sub(upstream_failed);
-            seen.skipped += later.failed + upstream_failed;
-            lifted.push(shadow.later);
         }
         Some(())
     }
@@ -192,26 +196,41 @@ impl Progress<'_> {
     }
 
     /// Whether it is to be expanded before it can be known over what, as its rule does not wait for that. Airflow makes it
-    /// `upstream_failed`, and so do we: whoever maps over results has to wait for them.
-    fn is_early(&mut self, case: &Case, sources: Sources) -> Option<bool> {
-        let Some(mapping) = self.graph.mapping(case.at.task).filter(|_| case.at.map_index.is_none()) else {
-            return Some(false);
-        };
-        match case.rule.patience() {
-            Patience::Full | Patience::ToRun => Some(false),
-            Patience::None => Some(sources == Sources::Pending),
-            Patience::One => {
-                for &source in mapping.sources() {
-                    let is_direct = self.graph.upstream(case.at.task).contains(&source);
-                    let ended = self.kin(case.at, source)?.ended;
-                    let many = self.rows.expansion(source).is_some_and(|expansion| expansion.length >= Some(2));
-                    let is_met = Terminal::ALL.into_iter().any(|how| ended.of(how) > 0 && case.rule.is_met_by_one(how));
-                    if is_direct && many && is_met {
-                        return Some(true);
-                    }
+    /// `upstream_failed`, and so do we: whoever maps over results has to wait for them. Where it is a race whether they are
+    /// there by then, they are, and so they are for what was cleared.
+    fn is_early(&mut self, case: &Case) -> Option<bool> {
+        let Case { at, rule, .. } = *case;
+        let graph = self.graph;
+        let is_first = !self.rows.expansion(at.task).is_some_and(|expansion| expansion.is_outdated);
+        let mapping = graph.mapping(at.task).filter(|_| at.map_index.is_none() && is_first);
+        let Some(mapping) = mapping else { return Some(false) };
+        for &source in mapping.sources() {
+            let is_early = match rule.patience() {
+                Patience::Full | Patience::ToRun => false,
+                Patience::One => self.is_met_by_some_of(case, source)? || self.is_met_before(at, source)?,
+                Patience::None => {
+                    let is_empty = graph.mapping(source).is_some_and(|mapping| mapping.literal() == Some(0));
+                    !is_empty || !self.ends_at_begin(source)
                 }
-                Some(false)
+            };
+            if is_early {
+                return Some(true);
             }
         }
+        Some(false)
+    }
+
+    /// Whether the rule is met by one of several instances that it is mapped over, and these do not end at once.
+    fn is_met_by_some_of(&mut self, case: &Case, source: TaskIndex) -> Option<bool> {
+        let ended = self.kin(case.at, source)?.ended;
+        let many = self.rows.expansion(source).is_some_and(|expansion| expansion.length >= Some(2));
+        let is_met = |how| case.rule.is_met_by_one(how) && ended.of(how) > 0;
+        let is_direct = self.graph.upstream(case.at.task).contains(&source);
+        Some(many && is_direct && (is_met(Terminal::Success) || is_met(Terminal::Failed)))
+    }
+
+    /// Whether the rule was met before what it is mapped over ran.
+    fn is_met_before(&mut self, at: Instance, source: TaskIndex) -> Option<bool> {
+        Some(self.kin(at, source)?.has_run() && self.ruling_before(at, source)? == Ruling::Run)
     }
 }

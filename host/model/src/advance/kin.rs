@@ -11,9 +11,16 @@ use crate::trigger_rule::{Expected, UpstreamCounts};
 pub(super) struct Kin {
     pub(super) ended: Ended,
     pub(super) is_pending: bool,
+    /// How many tries it has had, as far as that is known.
+    pub(super) tries: u32,
 }
 
 impl Kin {
+    /// Whether an attempt of it ended it.
+    pub(super) fn has_run(&self) -> bool {
+        self.tries > 0 && self.ended.upstream_failed == 0 && self.ended.all() > 0
+    }
+
     /// How many ended badly.
     pub(super) fn bad(&self) -> u32 {
         self.ended.failed + self.ended.upstream_failed
@@ -76,12 +83,12 @@ impl Progress<'_> {
         if let Some(how) = how {
             ended.count(how, node.is_some_and(|node| node.length.is_some()));
         }
-        Kin { ended, is_pending: how.is_none() }
+        Kin { ended, is_pending: how.is_none(), tries: node.map_or(0, |node| node.status.try_number) }
     }
 
     fn all_of(&self, task: TaskIndex, length: u32) -> Kin {
         let ended = self.rows.expansion(task).map(|expansion| expansion.ended).unwrap_or_default();
-        Kin { ended, is_pending: ended.all() < length }
+        Kin { ended, is_pending: ended.all() < length, tries: u32::from(ended.success + ended.failed > 0) }
     }
 
     /// What is known of what `at` is to be expanded over (Airflow's `MappedTaskUpstreamDep`).
@@ -94,6 +101,9 @@ impl Progress<'_> {
             let head = self.rows.head(self.graph, source)?;
             let kin = self.kin(at, source)?;
             is_pending |= kin.is_pending;
+            if kin.ended.all() > kin.ended.success && self.came_too_late(at, source)? {
+                continue;
+            }
             // Of an expanded task whatever has succeeded is mapped over, and that is something, if only nothing.
             if !matches!(head, Head::Expanded(_)) {
                 failed |= kin.bad() > 0;

@@ -70,9 +70,6 @@ impl Progress<'_> {
     /// How decisions upstream reach a task instance that has seen this.
     pub(super) fn reached(&self, at: Instance, awaited: Expected, seen: &UpstreamCounts) -> Reach {
         let rule = self.graph.rule(at.task);
-        if rule.patience() == Patience::None {
-            return Reach::Not;
-        }
         let cut = reach(rule, awaited, Swept { surely: seen.cut, loosely: 0 });
         let all = if self.graph.is_teardown(at.task) {
             cut
@@ -81,8 +78,11 @@ impl Progress<'_> {
             let swept = if at.map_index.is_none() { reach(rule, awaited, seen.swept) } else { Reach::Not };
             cut.max(swept).max(reach(rule, awaited, seen.swept_here))
         };
-        // Whoever waits for any one upstream hears of the others later. What it hears is counted as skipped instead.
-        if rule.patience() == Patience::One { all.min(Reach::Loosely) } else { all }
+        // Whoever waits for any one upstream, or for none, hears of the others later. What it hears is counted as skipped instead.
+        match rule.patience() {
+            Patience::Full | Patience::ToRun => all,
+            Patience::One | Patience::None => all.min(Reach::Loosely),
+        }
     }
 
     /// Whether an end is as good as a skip to a task that any one upstream would let run: it came after the decision that

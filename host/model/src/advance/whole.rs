@@ -94,7 +94,7 @@ impl<'g> Progress<'g> {
         }
         let may_change = self.graph.mapping(at.task).is_some_and(|mapping| mapping.literal().is_none());
         if may_change && let Some(expansion) = self.rows.expansion_mut(at.task) {
-            expansion.is_outdated = expansion.length.is_some();
+            expansion.is_outdated = true;
         }
         self.is_stale = true;
         Ok(())

@@ -1,7 +1,6 @@
 //! Checking a DAG and drawing its edges.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::OnceLock;
 
 use super::groups::{Groups, roots};
 use super::mapped;
@@ -30,10 +29,9 @@ impl Graph {
             return Err(GraphError::TooManyEdges);
         }
         let downstream = turned(&upstream);
-        let shadows = std::iter::repeat_with(OnceLock::new).take(spec.tasks.len()).collect();
         let (order, has_leaf) = (Vec::new(), false);
         let elsewhere = HashSet::new();
-        let mut graph = Self { spec, index, groups, upstream, downstream, order, facts, has_leaf, shadows, elsewhere };
+        let mut graph = Self { spec, index, groups, upstream, downstream, order, facts, has_leaf, elsewhere };
         graph.check()?;
         graph.order = graph.topological().map_err(GraphError::Cycle)?;
         graph.note_leaves();

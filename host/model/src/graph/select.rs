@@ -24,6 +24,23 @@ impl Graph {
         closure(starts, &self.upstream)
     }
 
+    /// The task and those upstream of it, each after all of its upstream; `None` if there are more than so many.
+    pub(crate) fn upstream_in_order(&self, task: TaskIndex, most: usize) -> Option<Vec<TaskIndex>> {
+        let (mut order, mut seen) = (Vec::new(), BTreeSet::from([task]));
+        let mut path = vec![(task, self.upstream(task).iter())];
+        while let Some((task, parents)) = path.last_mut() {
+            match parents.find(|parent| seen.insert(**parent)) {
+                Some(_) if seen.len() > most => return None,
+                Some(&parent) => path.push((parent, self.upstream(parent).iter())),
+                None => {
+                    order.push(*task);
+                    path.pop();
+                }
+            }
+        }
+        Some(order)
+    }
+
     /// The tasks that are cleared when a user clears `chosen` in these directions: besides what is reached, the setups that
     /// those need and the teardowns of these (Airflow's `DAG.partial_subset`). In index order.
     pub fn to_clear(&self, chosen: &[TaskIndex], directions: &[Direction]) -> Vec<TaskIndex> {

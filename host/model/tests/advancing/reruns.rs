@@ -119,6 +119,37 @@ fn whoever_is_released_last_what_is_mapped_over_another_list_has_its_length() {
 }
 
 #[test]
+fn what_was_to_be_expanded_too_early_finds_what_it_is_mapped_over_once_it_is_cleared() {
+    let graph = graph(
+        &[
+            json!({"task_id": "a"}),
+            json!({"task_id": "s", "depends_on": ["a"]}),
+            json!({
+                "task_id": "m", "trigger_rule": "one_success", "depends_on": ["a"],
+                "arguments": [{"expand": {"output": "s"}}],
+            }),
+        ],
+        json!([]),
+    );
+    let mut story = Story::begin(&graph);
+    story.succeed("a");
+    story.list("s", 2);
+    story.expect("m=upstream_failed");
+    story.clear("m");
+    story.succeed("m:0 m:1");
+    assert_eq!(story.run(), RunState::Success);
+
+    let mut story = Story::begin(&graph);
+    story.succeed("a");
+    story.list("s", 1);
+    story.clear("a s m");
+    story.succeed("a");
+    story.list("s", 2);
+    story.succeed("m:0 m:1");
+    assert_eq!(story.run(), RunState::Success);
+}
+
+#[test]
 fn only_what_is_cleared_runs_again_and_has_all_its_tries_before_it() {
     let graph = graph(
         &[
