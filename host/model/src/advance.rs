@@ -15,11 +15,11 @@ mod host;
 mod instance;
 mod judge;
 mod kin;
-mod past;
 mod report;
 mod rows;
 mod settle;
 mod sweep;
+mod too_late;
 mod verdict;
 mod whole;
 

@@ -16,7 +16,7 @@ use crate::trigger_rule::{Expected, Patience, Ruling, TriggerRule, UpstreamCount
 const REACH: usize = 64;
 
 /// Tasks that had ended, with all their instances that matter.
-type Past = BTreeSet<TaskIndex>;
+type Earlier = BTreeSet<TaskIndex>;
 
 impl Progress<'_> {
     /// Whether the rule of `at` had ended it by what certainly came before a task's end; `None` if rows are missing.
@@ -26,31 +26,31 @@ impl Progress<'_> {
 
     /// What the rule of `at` says of what certainly came before a task's end.
     pub(super) fn ruling_before(&mut self, at: Instance, task: TaskIndex) -> Option<Ruling> {
-        let past = self.past(at, task)?;
+        let past = self.earlier_than(at, task)?;
         self.ruling_on(at, at.task, &past)
     }
 
     /// What certainly ended before a task did.
-    fn past(&mut self, at: Instance, task: TaskIndex) -> Option<Past> {
+    fn earlier_than(&mut self, at: Instance, task: TaskIndex) -> Option<Earlier> {
         let graph = self.graph;
-        let Some(above) = graph.upstream_in_order(task, REACH) else { return Some(Past::new()) };
+        let Some(above) = graph.upstream_in_order(task, REACH) else { return Some(Earlier::new()) };
         // Whatever is missing is asked for at once.
         if above.iter().filter(|&&above| self.kin(at, above).is_none()).count() > 0 {
             return None;
         }
-        let mut pasts = BTreeMap::new();
+        let mut earlier = BTreeMap::new();
         for of in above {
             let kin = self.kin(at, of)?;
-            let before = self.ended_before(at, of, kin, &pasts)?;
-            let mut past: Past = before.iter().filter_map(|parent| pasts.get(parent)).flatten().copied().collect();
+            let before = self.ended_before(at, of, kin, &earlier)?;
+            let mut past: Earlier = before.iter().filter_map(|parent| earlier.get(parent)).flatten().copied().collect();
             past.extend(before);
             // The task's first try can end while the others are still being told what they have to end by.
             if of != task && kin.has_run() || kin.tries > 1 {
                 self.add_ended_with(at, &mut past)?;
             }
-            pasts.insert(of, past);
+            earlier.insert(of, past);
         }
-        Some(pasts.remove(&task).unwrap_or_default())
+        Some(earlier.remove(&task).unwrap_or_default())
     }
 
     /// Which of its upstream a task's end says had ended.
@@ -59,7 +59,7 @@ impl Progress<'_> {
         at: Instance,
         of: TaskIndex,
         kin: Kin,
-        pasts: &BTreeMap<TaskIndex, Past>,
+        earlier: &BTreeMap<TaskIndex, Earlier>,
     ) -> Option<Vec<TaskIndex>> {
         let graph = self.graph;
         let parents = graph.upstream(of).iter().copied().filter(|&parent| !self.is_vague(at, of, parent)).collect();
@@ -67,15 +67,15 @@ impl Progress<'_> {
         let is_done = match rule.patience() {
             _ if kin.ended.all() == 0 => return Some(Vec::new()),
             Patience::Full | Patience::ToRun if kin.has_run() => true,
-            Patience::One if kin.has_run() => self.is_by_last(at, of, pasts)?,
+            Patience::One if kin.has_run() => self.is_by_last(at, of, earlier)?,
             _ if kin.ended.success + kin.ended.failed > 0 || !self.is_by_rule(at, of)? => false,
             Patience::Full => true,
             Patience::One if graph.mapping(of).is_none() => true,
             Patience::ToRun if rule == TriggerRule::AllSuccess && kin.bad() == 0 => true,
-            Patience::One | Patience::ToRun => self.is_by_last(at, of, pasts)?,
+            Patience::One | Patience::ToRun => self.is_by_last(at, of, earlier)?,
             Patience::None => false,
         };
-        if is_done { Some(parents) } else { self.gates_before(at, of, kin, pasts) }
+        if is_done { Some(parents) } else { self.gates_before(at, of, kin, earlier) }
     }
 
     /// Those who may decide and were waited for before a task ended without running.
@@ -84,7 +84,7 @@ impl Progress<'_> {
         at: Instance,
         of: TaskIndex,
         kin: Kin,
-        pasts: &BTreeMap<TaskIndex, Past>,
+        earlier: &BTreeMap<TaskIndex, Earlier>,
     ) -> Option<Vec<TaskIndex>> {
         let graph = self.graph;
         let has_run = kin.has_run() || kin.ended.success + kin.ended.failed > 0;
@@ -96,7 +96,7 @@ impl Progress<'_> {
             return Some(gates);
         }
         for &gate in graph.upstream(of).iter().filter(|&&parent| graph.is_gate(parent)) {
-            let is_open = match pasts.get(&gate) {
+            let is_open = match earlier.get(&gate) {
                 Some(past) => self.ruling_on(at, of, past)? == Ruling::Wait,
                 None => true,
             };
@@ -126,14 +126,14 @@ impl Progress<'_> {
     }
 
     /// Whether one of its upstream certainly ended last, and nothing was decided before.
-    fn is_by_last(&mut self, at: Instance, of: TaskIndex, pasts: &BTreeMap<TaskIndex, Past>) -> Option<bool> {
+    fn is_by_last(&mut self, at: Instance, of: TaskIndex, earlier: &BTreeMap<TaskIndex, Earlier>) -> Option<bool> {
         let parents = self.graph.upstream(of);
         if !self.sees_alike(at, of) || parents.iter().any(|&parent| self.is_vague(at, of, parent)) {
             return Some(false);
         }
         for &last in parents {
-            let others: Past = parents.iter().copied().filter(|&other| other != last).collect();
-            let is_last = self.is_one(at, last) && pasts.get(&last).is_some_and(|past| others.is_subset(past));
+            let others: Earlier = parents.iter().copied().filter(|&other| other != last).collect();
+            let is_last = self.is_one(at, last) && earlier.get(&last).is_some_and(|past| others.is_subset(past));
             if is_last && self.ruling_on(at, of, &others)? == Ruling::Wait {
                 return Some(true);
             }
@@ -161,7 +161,7 @@ impl Progress<'_> {
     }
 
     /// Adds those directly upstream that ended without running at once when these had ended.
-    fn add_ended_with(&mut self, at: Instance, past: &mut Past) -> Option<()> {
+    fn add_ended_with(&mut self, at: Instance, past: &mut Earlier) -> Option<()> {
         let graph = self.graph;
         let few = |task: TaskIndex| graph.upstream(task).len() <= REACH;
         for &task in graph.upstream(at.task).iter().take(REACH).filter(|&&task| few(task)) {
@@ -190,7 +190,7 @@ impl Progress<'_> {
     }
 
     /// What the rule of a task says, if of its upstream just these had ended.
-    fn ruling_on(&mut self, at: Instance, task: TaskIndex, past: &Past) -> Option<Ruling> {
+    fn ruling_on(&mut self, at: Instance, task: TaskIndex, past: &Earlier) -> Option<Ruling> {
         let mut seen = UpstreamCounts::default();
         let mut expected = Expected::default();
         for &parent in self.graph.upstream(task) {
