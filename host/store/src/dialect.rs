@@ -16,10 +16,10 @@ macro_rules! on {
 /// an array of objects. `rows(a text, b bigint)` is how the columns are named and typed; in the text, `{rows}` is
 /// written as the separate literal between the parts.
 ///
-/// Differs because neither database has the other's set-returning JSON function: SQLite has `json_each` and `->>`,
-/// PostgreSQL `json_to_recordset`. One parameter for all rows keeps the statement's text, and so its plan, the same for
-/// any number of rows. With `locking` at the end it locks what it finds, with `locking skip` what nobody else has locked;
-/// see [`locking!`].
+/// Differs because neither database has the other's set-returning JSON function: SQLite has `jsonb_each` and `->>`,
+/// PostgreSQL `json_to_recordset`. (With `json_each` each row would become a text, to be read again for its columns.) One
+/// parameter for all rows keeps the statement's text, and so its plan, the same for any number of rows. With `locking` at the
+/// end it locks what it finds, with `locking skip` what nobody else has locked; see [`locking!`].
 macro_rules! batch {
     ($before:expr, rows($($column:ident $kind:ident),+ $(,)?), $after:expr, locking) => {
         $crate::dialect::Batch {
@@ -38,7 +38,7 @@ macro_rules! batch {
             sqlite: concat!(
                 $before,
                 "(SELECT ", batch!(@list $(concat!("value->>'", stringify!($column), "' AS ", stringify!($column))),+),
-                " FROM json_each($1)) AS r",
+                " FROM jsonb_each($1)) AS r",
                 $after
             ),
             postgres: concat!(

@@ -99,10 +99,10 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let results = course::run(&plan).await;
-    println!("{}", report::tables(&results));
+    println!("{}", report::tables(plan.form, &results));
     report::write_json(&args.json, plan.form, &results);
     if args.page || (plan.form == Form::Long && plan.is_whole()) {
-        report::write_page(&results);
+        report::write_page(plan.form, &results);
     }
     if results.iter().any(|results| !results.failed.is_empty()) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -14,10 +14,10 @@ use crate::form::Form;
 pub(crate) use page::{replace_block, write_page};
 
 /// Everything as text.
-pub(crate) fn tables(results: &[Results]) -> String {
+pub(crate) fn tables(form: Form, results: &[Results]) -> String {
     let parts = [rows::workloads(results), rows::growth(results), rows::curve(results), rows::left_out(results)];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    format!("{}\n\n{}", machine(), parts.join("\n"))
+    format!("{}; the {} form\n\n{}", machine(), form.name(), parts.join("\n"))
 }
 
 /// Writes the figures for programs.

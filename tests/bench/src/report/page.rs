@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use super::tables;
 use crate::course::Results;
 use crate::figures::Load;
+use crate::form::Form;
 use crate::plot::{Chart, sheet};
 
 /// Replaces the figures in the documentation and draws the plots that it shows.
-pub(crate) fn write_page(results: &[Results]) {
-    let mut text = tables(results);
+pub(crate) fn write_page(form: Form, results: &[Results]) {
+    let mut text = tables(form, results);
     for (file, alt, charts) in [
         ("growth.svg", "Cost at growing sizes, both axes logarithmic", growth(results)),
         ("saturation.svg", "Latency under growing load", curve(results)),
