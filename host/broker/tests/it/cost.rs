@@ -77,14 +77,13 @@ impl Till {
         played
     }
 
-    /// One run of a chain, played by a worker that always waits for what comes next. Answers how many tasks that took.
+    /// One run of a chain, played by a worker that always waits for what comes next. Answers how many tasks came next.
     async fn play_awaited(&mut self, length: usize) -> usize {
         self.dags += 1;
         let id = format!("dag{}", self.dags);
         let dag = self.stage.know(spec(json!({"dag_id": id, "tasks": chain(length)}))).await;
-        let before = self.tally();
-        let (mut work, run) = join(self.await_work(), Box::pin(self.stage.trigger(&dag))).await;
-        self.note("trigger", before);
+        let run = self.stage.trigger(&dag).await;
+        let mut work = self.await_work().await;
         for _ in 1..length {
             let before = self.tally();
             work = join(self.await_work(), Box::pin(self.stage.finish(&work[0], returns("1")))).await.0;
@@ -94,7 +93,7 @@ impl Till {
         self.stage.finish(&work[0], returns("1")).await;
         self.note("end", before);
         assert_eq!(self.stage.run_state(&dag, &run).await, RunState::Success);
-        length
+        length - 1
     }
 
     /// Leases what there is for a worker that runs it at once.
