@@ -132,12 +132,14 @@ const RETURNED: Batch = batch!(
      AND x.key = 'return_value'"
 );
 
+// The state is looked up row by row, and not joined: PostgreSQL, which knows little of rows that are this new, would
+// compare every result with every instance.
 const RETURNED_BY_ALL: Batch = batch!(
     "SELECT x.run_key, x.task_index, x.map_index, x.value FROM ",
     rows(run_key text, task_index bigint, map_index bigint),
-    " CROSS JOIN xcom AS x CROSS JOIN task_instance AS t WHERE x.run_key = r.run_key AND x.task_index = r.task_index \
-     AND x.key = 'return_value' AND t.run_key = x.run_key AND t.task_index = x.task_index \
-     AND t.map_index = x.map_index AND t.state NOT IN ('failed', 'skipped', 'upstream_failed', 'removed') \
+    " CROSS JOIN xcom AS x WHERE x.run_key = r.run_key AND x.task_index = r.task_index AND x.key = 'return_value' \
+     AND (SELECT t.state FROM task_instance AS t WHERE t.run_key = x.run_key AND t.task_index = x.task_index \
+     AND t.map_index = x.map_index) NOT IN ('failed', 'skipped', 'upstream_failed', 'removed') \
      ORDER BY x.run_key, x.task_index, x.map_index"
 );
 
