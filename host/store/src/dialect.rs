@@ -80,6 +80,11 @@ pub(crate) const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 /// How a writing transaction begins on PostgreSQL, where rows are locked as they are touched.
 pub(crate) const BEGIN_POSTGRES: &str = "BEGIN";
 
+/// How joins are planned on PostgreSQL. Nearly every statement looks a few rows up by their keys. A plan is kept for as long
+/// as nothing is known of a table that has just grown, and one that hashes it as a whole, made while it was small, reads all
+/// of it each time. Differs because SQLite only knows nested loops.
+pub(crate) const PLANS_POSTGRES: [(&str, &str); 2] = [("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+
 /// How a transaction ends.
 pub(crate) const COMMIT: &str = "COMMIT";
 

@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection as _, PgConnection, PgPool, SqlitePool};
 
 use crate::checkup::{MIGRATIONS_POSTGRES, MIGRATIONS_SQLITE};
+use crate::dialect::PLANS_POSTGRES;
 use crate::error::StoreError;
 use crate::session::{Link, Session, Stage, Tx};
 use crate::tally::{Counters, Tally};
@@ -71,7 +72,8 @@ impl Store {
             }
             StoreConfig::Postgres { url, connections } => {
                 let options: PgConnectOptions = url.parse()?;
-                let options = options.statement_cache_capacity(256).application_name("flow-host");
+                let options =
+                    options.statement_cache_capacity(256).application_name("flow-host").options(PLANS_POSTGRES);
                 let pool = PgPoolOptions::new().max_connections(connections.max(2)).acquire_timeout(BUSY);
                 match pool.connect_with(options.clone()).await {
                     Ok(pool) => Pools::Postgres(pool),
