@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use flow_model::fairness::FreeHands;
 use flow_model::ids::{PartitionKey, RunKey};
 use flow_model::rest::state_events::StateEvent;
 use flow_model::run::is_due;
@@ -11,7 +12,7 @@ use flow_store::run::{self, RunRow};
 use flow_store::{Session, StoreError};
 
 use crate::engine::{Engine, Version, Written};
-use crate::plan::{FreeHands, Holding, Plan};
+use crate::plan::{Holding, Plan};
 use crate::{deadlines, room};
 
 /// A run to be created.

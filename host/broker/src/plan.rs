@@ -28,7 +28,6 @@ use crate::engine::{Engine, Version};
 
 mod aftermath;
 mod begin;
-mod hands;
 mod held;
 mod items;
 mod load;
@@ -38,7 +37,6 @@ mod record;
 mod write;
 
 use aftermath::Aftermath;
-pub(crate) use hands::FreeHands;
 pub(crate) use held::{Held, Holding};
 use load::RunHost;
 pub(crate) use previous::Previous;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flow_model::advance::Tally;
 use flow_model::dag::DagSpec;
+use flow_model::fairness::FreeHands;
 use flow_model::ids::RunId;
 use flow_model::run::{RunType, TriggeredBy, is_due, permits, scheduled_run_id, state_at_creation};
 use flow_model::state::RunState;
@@ -17,7 +18,6 @@ use flow_store::{Session, StoreError};
 use crate::create::{NewRun, create};
 use crate::engine::{Engine, Version, Written};
 use crate::local::LocalBroker;
-use crate::plan::FreeHands;
 use crate::timetables::plan_next;
 
 /// How many DAGs one transaction looks at.

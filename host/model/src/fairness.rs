@@ -9,6 +9,10 @@ use std::hash::Hash;
 
 use crate::ids::TenantId;
 
+mod hands;
+
+pub use hands::FreeHands;
+
 /// Issues turns. It holds no more than the tenants that have turns ahead of the one being handed out.
 #[derive(Debug, Clone, Default)]
 pub struct Turns {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use flow_model::advance::Tally;
 use flow_model::asset::partition::Partitions;
 use flow_model::asset::{AssetExpression, AssetRef, Updated, condition};
+use flow_model::fairness::FreeHands;
 use flow_model::ids::{AssetEventId, DagId, RunId, TenantId};
 use flow_model::run::{RunType, TriggeredBy, asset_triggered_run_id, permits};
 use flow_model::state::RunState;
@@ -19,7 +20,6 @@ use flow_store::{Session, StoreError};
 use crate::create::{NewRun, create};
 use crate::engine::{Engine, Version, Written};
 use crate::local::LocalBroker;
-use crate::plan::FreeHands;
 use crate::schedules::timeout;
 
 /// How many DAGs are looked up at once.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use flow_model::advance::Tally;
 use flow_model::backfill::{self as rule, Fate, LeftOut, SlotState, fate, slot_state};
+use flow_model::fairness::FreeHands;
 use flow_model::ids::{RunId, RunKey, TenantId};
 use flow_model::quota::Quota;
 use flow_model::run::{RunType, TriggeredBy, backfill_run_id};
@@ -18,7 +19,7 @@ use crate::create::{NewRun, create};
 use crate::engine::{Engine, RoomChanges, Version, Written};
 use crate::error::ServiceError;
 use crate::local::LocalBroker;
-use crate::plan::{FreeHands, Plan};
+use crate::plan::Plan;
 use crate::refit::{reshape_onto, target};
 use crate::reshape::instances;
 use crate::schedules::timeout;

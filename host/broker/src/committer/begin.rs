@@ -1,12 +1,13 @@
 //! Beginning tasks in the very transaction that hands them out, for workers who run at once what they claim.
 
+use flow_model::fairness::FreeHands;
 use flow_model::ids::{AttemptId, JobId};
 use flow_store::work::{WorkKind, WorkRow};
 use flow_store::{Session, StoreError, step};
 
 use super::steps::Steps;
 use crate::engine::{Engine, Written};
-use crate::plan::{FreeHands, Holding};
+use crate::plan::Holding;
 
 /// What one worker is about to get.
 pub(super) struct Share<'s> {

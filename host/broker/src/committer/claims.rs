@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use flow_model::fairness::exchange;
+use flow_model::fairness::{FreeHands, exchange};
 use flow_model::ids::{AttemptId, TenantId};
 use flow_model::port::{ClaimRequest, TenantScope};
 use flow_store::work::{self, WorkRow};
@@ -15,7 +15,6 @@ use super::Request;
 use super::ask::Refusal;
 use super::begin;
 use crate::engine::{Engine, Written};
-use crate::plan::FreeHands;
 
 /// A worker that waits for work.
 pub(super) struct Claimer {

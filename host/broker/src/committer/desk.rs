@@ -11,7 +11,7 @@ use super::ask::Refusal;
 use super::batch::{Batch, MAX_VERBS};
 use super::claims::Claims;
 use crate::engine::Engine;
-use crate::plan::FreeHands;
+use flow_model::fairness::FreeHands;
 
 /// How long claimers wait before the queue is looked at without a hint: other nodes may have offered work.
 const POLL_SHARED: Duration = Duration::from_secs(1);

@@ -1,5 +1,6 @@
 //! Executing a batch within its transaction. Nothing is answered here: outcomes are kept until the commit.
 
+use flow_model::fairness::FreeHands;
 use flow_model::ids::AttemptId;
 use flow_store::{Session, StoreError, log, step, work};
 
@@ -7,7 +8,7 @@ use super::ask::Refusal;
 use super::batch::Batch;
 use super::steps::Steps;
 use crate::engine::{Engine, Written};
-use crate::plan::{FreeHands, Holding};
+use crate::plan::Holding;
 use crate::{admission, create};
 
 impl Batch {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use flow_model::advance::Finish;
+use flow_model::fairness::FreeHands;
 use flow_model::ids::{AttemptId, JobId, TenantId};
 use flow_model::port::Report;
 use flow_model::time::Millis;
@@ -19,7 +20,7 @@ use super::ask::Refusal;
 use super::ends::{accepted, first_poke, returned};
 use super::{Cause, Push, Start};
 use crate::engine::{Engine, Written};
-use crate::plan::{FreeHands, Holding, Plan};
+use crate::plan::{Holding, Plan};
 use crate::text::keep_message;
 use crate::{retries, waits};
 

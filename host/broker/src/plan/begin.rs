@@ -1,11 +1,12 @@
 //! Attempts that begin: those that a worker has claimed, and those that one takes before they were ever queued.
 
 use flow_model::advance::Refusal;
+use flow_model::fairness::FreeHands;
 use flow_model::ids::{AttemptId, JobId, TenantId};
 use flow_model::state::TaskEvent;
 use flow_store::task_instance::TaskKey;
 
-use super::{FreeHands, Plan};
+use super::Plan;
 
 impl Plan<'_> {
     /// Lets an attempt begin.

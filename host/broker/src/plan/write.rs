@@ -186,7 +186,8 @@ impl<'h> Plan<'h> {
         rows.expansions.extend(changes.expansions.into_iter().map(expansion));
         let after = advanced(before, held, &changes.run, changes.is_held, self.now);
         self.aftermath.run(self.engine, held, &after);
-        if after.state != held.row.state && self.engine.events.watched() {
+        // Who waits for the run may begin to watch before the commit, and must hear of it all the same.
+        if after.state != held.row.state {
             self.events.push((tenant.clone(), record::run_event(&after, self.now)));
         }
         after

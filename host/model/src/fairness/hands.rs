@@ -3,12 +3,12 @@
 //! Only if there are hands for all that a plan releases. Where they are too few, turns and priorities decide, as for
 //! everything that is queued.
 
-use flow_model::ids::{JobId, TenantId};
-use flow_model::port::TenantScope;
+use crate::ids::{JobId, TenantId};
+use crate::port::TenantScope;
 
 /// See the module. The default is that nobody waits.
 #[derive(Debug, Default)]
-pub(crate) struct FreeHands(Vec<Hand>);
+pub struct FreeHands(Vec<Hand>);
 
 #[derive(Debug, Clone)]
 struct Hand {
@@ -19,12 +19,12 @@ struct Hand {
 
 impl FreeHands {
     /// A worker waits with so many free slots.
-    pub(crate) fn add(&mut self, worker: JobId, tenants: TenantScope, slots: usize) {
+    pub fn add(&mut self, worker: JobId, tenants: TenantScope, slots: usize) {
         self.0.push(Hand { worker, tenants, slots });
     }
 
     /// Who takes a task of each of these tenants, spread evenly; nobody if they are too few for all of them.
-    pub(crate) fn take<'t>(&mut self, tasks: impl ExactSizeIterator<Item = &'t TenantId>) -> Option<Vec<JobId>> {
+    pub fn take<'t>(&mut self, tasks: impl ExactSizeIterator<Item = &'t TenantId>) -> Option<Vec<JobId>> {
         let free: usize = self.0.iter().map(|hand| hand.slots).sum();
         if tasks.len() > free {
             return None;
